@@ -1,0 +1,49 @@
+# make without a verb lists what there is.
+
+PYTHON ?= python3
+SUBMISSION ?= submissions/finetune.py
+
+# The environment is made in out/venv, unless VENV= names one that is there already.
+ifeq ($(origin VENV), undefined)
+VENV := out/venv
+READY := $(VENV)/ready
+endif
+RUN := $(VENV)/bin/python
+
+# Options for the scoring program: those of these variables that are set.
+OPTIONS = $(foreach name,TASK MODELS DEVICE SEED OUT STORE WORKERS BACKEND,\
+	$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))'))
+
+.DEFAULT_GOAL := help
+.PHONY: help env new score compare test check bench
+
+help:  ## list the verbs
+	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' Makefile
+
+env: $(READY)  ## make the environment and nothing else  [PYTHON, VENV]
+
+new: $(READY)  ## copy the template into submissions/NAME.py  [NAME]
+	@$(RUN) -m starter_kit.new '$(NAME)'
+
+score: $(READY)  ## score a submission  [SUBMISSION, TASK, MODELS, DEVICE, SEED, OUT]
+	@$(RUN) -m scoring score '$(SUBMISSION)' $(OPTIONS)
+
+compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, and as for score]
+	@$(RUN) -m scoring compare $(SUBMISSIONS) $(OPTIONS)
+
+test: $(READY)  ## run the tests
+	@$(RUN) -m pytest
+
+check: $(READY)  ## lint, check types, run the tests
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy && $(RUN) -m pytest
+
+bench: $(READY)  ## time what has to be fast, and write the figures to tests/benchmarks/results/
+	@$(RUN) -m tests.benchmarks
+
+out/venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`. Name another with PYTHON="; exit 1; }
+	@echo "Making the environment in out/venv: some gigabytes, a few minutes."
+	@$(PYTHON) -m venv out/venv
+	@out/venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

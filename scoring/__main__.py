@@ -1,0 +1,215 @@
+"""The command line: ``python -m scoring``."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+
+from scoring import backends, comparison, report, run
+from scoring.errors import InputError, KitError
+from scoring.jobs import Setting
+from scoring.outputs import Outputs
+from scoring.pools import Pools
+from scoring.progress import Progress
+from scoring.score import OFFICIAL_MODELS, score
+from starter_kit import tasks
+
+MADE = Path("out")
+"""Everything that is made goes in here, unless it is told otherwise."""
+
+FEWEST_MODELS = 8
+GPU_WORKERS = 8
+
+app = typer.Typer(
+    help="Score machine unlearning by the rules of the NeurIPS 2023 Machine Unlearning Challenge.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+messages = Console(stderr=True)
+results = Console()
+
+
+def _models(value: int) -> int:
+    if value < FEWEST_MODELS:
+        raise typer.BadParameter(
+            f"expected at least {FEWEST_MODELS} models, found {value}. Fewer cannot show an epsilon; the "
+            f"challenge's number is {OFFICIAL_MODELS}, and 64 make a quick look."
+        )
+    return value
+
+
+def _task(name: str) -> str:
+    try:
+        tasks.load(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
+
+
+def _backend(name: str) -> str:
+    if name not in backends.names():
+        raise typer.BadParameter(f"expected one of {', '.join(backends.names())}, found {name!r}")
+    return name
+
+
+def _device(name: str) -> str:
+    name = name or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        first_line = str(error).splitlines()[0]
+        raise typer.BadParameter(f"{name!r} cannot be used here ({first_line}). Try cpu or cuda.") from error
+    return name
+
+
+TaskName = Annotated[str, typer.Option("--task", callback=_task, help="A file of starter_kit/tasks.")]
+Models = Annotated[
+    int,
+    typer.Option(
+        "--models", callback=_models, help=f"Models a pool. Only {OFFICIAL_MODELS} give official scores."
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option("--device", callback=_device, help="cpu, cuda, cuda:1, ...  [default: cuda if there is one]"),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The run's seed; all others are spawned from it.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="The folder the report goes to.  [default: out/reports/TASK/NAME]"),
+]
+Store = Annotated[Path, typer.Option("--store", help="The folder that finished models' answers are kept in.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=1, help="Models made at a time.  [default: one a core; up to 8 on a GPU]"
+    ),
+]
+BackendName = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        callback=_backend,
+        help="processes or serial; serial runs all in this process, where print and a debugger reach a submission.",
+    ),
+]
+
+
+@app.command("score")
+def score_command(
+    submission: Annotated[Path, typer.Argument(help="The file with your unlearning function.")] = Path(
+        "submissions/finetune.py"
+    ),
+    task: TaskName = "digits",
+    models: Models = OFFICIAL_MODELS,
+    device: Device = "",
+    seed: Seed = 0,
+    out: Out = None,
+    store: Store = MADE / "store",
+    workers: Workers = None,
+    backend: BackendName = "processes",
+) -> None:
+    """Score one submission.
+
+    Trains the original model, the retrained pool and a second one for the ceiling, unless they are there already;
+    runs the submission on as many copies of the original; attacks, scores, and writes report.json, report.png
+    and the judged outputs. It can be stopped at any moment: the same command goes on where it stopped.
+    """
+    with _telling_what_went_wrong():
+        result = run.run(submission, _pools(task, device, seed, store, workers, backend), models)
+        folder = out or MADE / "reports" / task / result.submission.name
+        report.write(result, folder)
+        results.print(report.table(result))
+        _say_notes(report.notes(result))
+        results.print(f"{folder}/report.json and report.png", highlight=False, soft_wrap=True)
+
+
+@app.command("compare")
+def compare_command(
+    submissions: Annotated[
+        list[Path] | None, typer.Argument(help="Submission files.  [default: all of submissions/]")
+    ] = None,
+    task: TaskName = "digits",
+    models: Models = OFFICIAL_MODELS,
+    device: Device = "",
+    seed: Seed = 0,
+    out: Out = None,
+    store: Store = MADE / "store",
+    workers: Workers = None,
+    backend: BackendName = "processes",
+) -> None:
+    """Score several submissions and rank them.
+
+    Writes comparison.json, comparison.png and a report a submission. One that fails takes its row with the
+    reason, the others go on, and the exit code is 1.
+    """
+    with _telling_what_went_wrong():
+        paths = submissions or sorted(Path("submissions").glob("[!_]*.py"))
+        pools = _pools(task, device, seed, store, workers, backend)
+        compared = comparison.compare(paths, pools, models)
+        folder = out or MADE / "reports" / task / "comparison"
+        comparison.write(compared, folder)
+        results.print(comparison.table(compared))
+        results.print(f"{folder}/comparison.json and comparison.png", highlight=False, soft_wrap=True)
+        for path, error in compared.failed.items():
+            messages.print(f"\n{path.stem}: {error}", style="red", markup=False, highlight=False)
+        if compared.failed:
+            raise typer.Exit(1)
+
+
+@app.command("judge")
+def judge_command(
+    unlearned: Annotated[Path, typer.Argument(help="Saved outputs of the unlearned models, an .npz.")],
+    retrained: Annotated[Path, typer.Argument(help="Saved outputs of as many retrained models.")],
+) -> None:
+    """Compute the score again from two files of saved outputs. Nothing is trained."""
+    with _telling_what_went_wrong():
+        try:
+            pools = [Outputs.load(path) for path in (unlearned, retrained)]
+            judged = run.Judged(pools[0], score(*pools))
+        except (ValueError, OSError) as error:
+            raise InputError(str(error)) from error
+        results.print(report.judged_table(unlearned, judged))
+        if reason := report.not_comparable(len(pools[0])):
+            _say_notes([f"Not comparable with official scores: {reason}."])
+
+
+def _pools(
+    task: str, device: str, seed: int, store: Path, workers: int | None, backend: str
+) -> Pools:
+    """What the options describe."""
+    if workers is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        workers = cores if device == "cpu" else min(cores, GPU_WORKERS)
+    return Pools(
+        Setting(task, device, seed), tasks.load(task), store, backends.load(backend), workers, Progress(messages)
+    )
+
+
+def _say_notes(notes: list[str]) -> None:
+    for note in notes:
+        results.print(f"* {note}", style="yellow", highlight=False, markup=False)
+
+
+@contextmanager
+def _telling_what_went_wrong() -> Iterator[None]:
+    """Errors that a person can act on as a message and an exit code; any other is ours and shows its traceback."""
+    try:
+        yield
+    except KitError as error:
+        notes = getattr(error, "__notes__", [])
+        messages.print("\n".join([str(error), *notes]), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        messages.print("Stopped. What is finished is kept; the same command goes on from there.", style="yellow")
+        raise typer.Exit(130) from None
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m scoring")

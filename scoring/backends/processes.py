@@ -1,0 +1,146 @@
+"""Persistent worker processes with one thread each; the default.
+
+A worker that dies costs the row it was at: that index is given to another one. A worker that runs out of memory
+gives its memory back by ending, and is not replaced while others are left.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+import torch
+
+from scoring.backends import Job
+from scoring.errors import MachineError
+from scoring.store import Row
+
+ATTEMPTS = 3
+"""How often one index may take its worker down before the run is given up."""
+
+OUT_OF_MEMORY = 77
+"""A worker's exit code for it."""
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    index: int | None = None
+
+
+def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
+    """Run the indices on ``workers`` processes.
+
+    Raises:
+        MachineError: an index lost its worker three times.
+        Exception: whatever the job raised at an index.
+    """
+    waiting = list(reversed(indices))
+    lost: Counter[int] = Counter()
+    crew: list[_Worker] = []
+    try:
+        while waiting or any(worker.index is not None for worker in crew):
+            idle = [worker for worker in crew if worker.index is None]
+            while waiting and (idle or len(crew) < workers):
+                worker = idle.pop() if idle else _start(job, crew)
+                worker.index = waiting.pop()
+                _send(worker, worker.index)
+
+            by_pipe = {worker.pipe: worker for worker in crew if worker.index is not None}
+            for ready in wait(list(by_pipe)):
+                worker = by_pipe[ready]  # type: ignore[index]
+                index = worker.index
+                assert index is not None
+                try:
+                    result = worker.pipe.recv()
+                except (EOFError, ConnectionResetError):
+                    crew.remove(worker)
+                    reason = _reason(worker)
+                    lost[index] += 1
+                    if lost[index] == ATTEMPTS:
+                        raise MachineError(
+                            f"Run {index} lost its worker {ATTEMPTS} times: {reason}. "
+                            "Fewer workers (--workers) need less memory at a time."
+                        ) from None
+                    if worker.process.exitcode == OUT_OF_MEMORY:
+                        workers = max(1, workers - 1)
+                    waiting.append(index)
+                    continue
+                if isinstance(result, Exception):
+                    raise result
+                worker.index = None
+                yield index, result
+    finally:
+        for worker in crew:
+            worker.process.kill()
+            worker.process.join()
+            worker.pipe.close()
+
+
+def _start(job: Job, crew: list[_Worker]) -> _Worker:
+    """A new worker in the crew."""
+    # A fork server: workers share one import of torch, and inherit no locked thread of this process.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["scoring.pools"])
+    ours, theirs = context.Pipe()
+    # Not daemonic: a submission may start processes of its own, such as a DataLoader's.
+    process = context.Process(target=_work, args=(job, theirs), daemon=False)
+    process.start()
+    theirs.close()
+    crew.append(_Worker(process, ours))
+    return crew[-1]
+
+
+def _send(worker: _Worker, index: int) -> None:
+    """Give a worker an index; if it is dead already, waiting for its answer will tell."""
+    try:
+        worker.pipe.send(index)
+    except (BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _reason(worker: _Worker) -> str:
+    """How a worker ended."""
+    worker.process.join()
+    worker.pipe.close()
+    code = worker.process.exitcode
+    if code == OUT_OF_MEMORY:
+        return "out of memory"
+    if code is not None and code < 0:
+        return f"killed by {signal.Signals(-code).name}" + (
+            ", which the system sends when memory runs out" if -code == signal.SIGKILL else ""
+        )
+    return f"it ended with exit code {code}"
+
+
+def _work(job: Job, pipe: Connection) -> None:
+    """A worker's life: prepare, then do what comes down the pipe until its other end is gone."""
+    # Ctrl-C is the parent's to handle.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What submissions print would tear the progress bar. The serial backend shows it.
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    torch.set_num_threads(1)
+    do = None
+    while True:
+        try:
+            index = pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return
+        try:
+            do = do or job.prepare()
+            result: Row | Exception = do(index)
+        except (MemoryError, torch.OutOfMemoryError):
+            os._exit(OUT_OF_MEMORY)
+        except Exception as error:
+            result = error
+        try:
+            pipe.send(result)
+        except (BrokenPipeError, ConnectionResetError):
+            return

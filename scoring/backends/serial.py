@@ -1,0 +1,18 @@
+"""One job after the other in this process, where a debugger and ``print`` reach a submission."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from scoring.backends import Job
+from scoring.store import Row
+
+
+def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
+    """Run the indices in order. ``workers`` is for the other backends: here it is always one."""
+    # The order in which threads add floating point numbers changes bits, and each worker of the other
+    # backends has one thread.
+    torch.set_num_threads(1)
+    do = job.prepare()
+    for index in indices:
+        yield index, do(index)

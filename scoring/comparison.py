@@ -1,0 +1,101 @@
+"""Several submissions held against the same pools: a ranked table, comparison.json, one picture."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from scoring import report, run
+from scoring.errors import KitError
+from scoring.pictures import picture_of_ranking
+from scoring.pools import Pools
+from scoring.run import Reference, Result
+from scoring.store import write_atomically
+from scoring.submission import read
+
+COMPARISON_SCHEMA = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What came of several submissions.
+
+    Attributes:
+        reference: the pools that all are held against.
+        ranked: the results, best score first.
+        failed: what went wrong with the others, by their paths.
+    """
+
+    reference: Reference
+    ranked: list[Result]
+    failed: dict[Path, KitError]
+
+
+def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
+    """Judge the submissions at ``paths`` one after the other; one that fails does not stop the others.
+
+    Raises:
+        MachineError: the pools that they are held against could not be made.
+    """
+    reference = run.prepare(pools, models)
+    results: list[Result] = []
+    failed: dict[Path, KitError] = {}
+    for path in paths:
+        try:
+            results.append(run.judge(read(path), reference))
+        except KitError as error:
+            failed[path] = error
+    ranked = sorted(results, key=lambda result: -result.unlearned.score.value)
+    return Comparison(reference, ranked, failed)
+
+
+def table(compared: Comparison) -> Table:
+    """The ranking, with the ceiling and the floor at their places and the failed ones at the end."""
+    reference = compared.reference
+    lines: list[tuple[str, dict[str, float], str]] = [
+        (result.submission.name, report.figures(result.unlearned), f"{report.time_ratio(result):.2f}")
+        for result in compared.ranked
+    ]
+    lines += [("ceiling", report.figures(reference.ceiling), ""), ("floor", report.figures(reference.floor), "")]
+    lines.sort(key=lambda line: -line[1]["score"])
+
+    table = Table(title=f"{reference.pools.task.name}, {len(reference.retrained)} models a pool")
+    headings = ("rank", "submission", "score", "forgetting", "retain", "forget", "test", "median eps", "time")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "submission" else "right")
+    rank = 0
+    for name, figures, time in lines:
+        is_submission = bool(time)
+        rank += is_submission
+        columns = ("score", "forgetting_quality", "retain_accuracy", "forget_accuracy", "test_accuracy")
+        cells = [f"{figures[column]:.4f}" for column in columns]
+        style = "" if is_submission else "dim"
+        place = str(rank) if is_submission else ""
+        table.add_row(place, name, *cells, f"{figures['epsilon_median']:.2f}", time, style=style)
+    for path, error in compared.failed.items():
+        table.add_row("", path.stem, "failed", *[""] * (len(headings) - 3), style="red")
+    return table
+
+
+def as_dict(compared: Comparison) -> dict[str, Any]:
+    """The content of comparison.json."""
+    reference = compared.reference
+    return {
+        "schema_version": COMPARISON_SCHEMA,
+        "task": reference.pools.task.name,
+        "models": len(reference.retrained),
+        "ranking": [report.as_dict(result) for result in compared.ranked],
+        "failed": [{"name": path.stem, "reason": str(error)} for path, error in compared.failed.items()],
+    }
+
+
+def write(compared: Comparison, folder: Path) -> None:
+    """Put comparison.json and comparison.png into ``folder``, and a report a submission below it."""
+    write_atomically(folder / "comparison.json", json.dumps(as_dict(compared), indent=2).encode())
+    write_atomically(
+        folder / "comparison.png", picture_of_ranking(compared.ranked, compared.reference)
+    )
+    for result in compared.ranked:
+        report.write(result, folder / result.submission.name)

@@ -1,0 +1,76 @@
+"""From the errors that decision rules make to epsilon, example by example."""
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+EPSILON_CAP = 50.0
+COLLAPSED_RANGE_RATIO = 0.01
+"""Pools whose ranges differ by more than this factor are told apart without trying any rule."""
+
+
+def epsilon_of_rates(
+    fpr: NDArray[np.floating], fnr: NDArray[np.floating], delta: float
+) -> NDArray[np.float32]:
+    """The epsilon that one rule's error rates prove, by the bound of Kairouz, Oh and Viswanath (2015).
+
+    ``max(ln(1 - delta - fpr) - ln fnr, ln(1 - delta - fnr) - ln fpr)``, undefined terms ignored, at least 0.
+    Computed in float32 like the challenge's evaluator.
+
+    Args:
+        fpr: false positive rates in [0, 1], any shape.
+        fnr: false negative rates in [0, 1], the same shape.
+        delta: the delta of (epsilon, delta)-unlearning, in [0, 1).
+
+    Returns:
+        Epsilons in nats, same shape: infinite where neither error occurs, NaN where exactly one of them does
+        (the evaluator discards such a rule: too few models to tell how rare the other error is).
+    """
+    fpr, fnr = fpr.astype(np.float32), fnr.astype(np.float32)
+    one = np.float32(1 - delta)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        epsilon = np.fmax(np.log(one - fpr) - np.log(fnr), np.log(one - fnr) - np.log(fpr))
+    epsilon = np.maximum(epsilon, np.float32(0))
+    epsilon = np.where((fpr == 0) != (fnr == 0), np.float32(np.nan), epsilon)
+    return np.where((fpr == 0) & (fnr == 0), np.float32(np.inf), epsilon)
+
+
+def strongest_epsilons(
+    unlearned: NDArray[np.float64],
+    retrained: NDArray[np.float64],
+    families: tuple[ModuleType, ...],
+    delta: float,
+) -> tuple[NDArray[np.float64], int]:
+    """Each example's largest epsilon over all rules of the families, and how many had no valid rule.
+
+    Args:
+        unlearned: [N, F] finite confidences, N >= 2.
+        retrained: [N, F] likewise.
+        families: modules of ``scoring.rules``.
+        delta: in [0, 1).
+
+    Returns:
+        [F] epsilons in [0, 50], and the number of examples in which every rule was discarded: they count as
+        50, since nothing was shown in their favour. A pool that collapsed to less than a hundredth of the
+        other's range gets 50 as well, with no rule tried.
+    """
+    models, examples = unlearned.shape
+    count = np.arange(models + 1)
+    rates = count.astype(np.float32) / np.float32(models)
+    table = epsilon_of_rates(rates[:, None], rates[None, :], delta)
+
+    epsilons = np.full(examples, EPSILON_CAP)
+    undecided = 0
+    for example, (ours, theirs) in enumerate(zip(unlearned.T.copy(), retrained.T.copy(), strict=True)):
+        narrow, wide = sorted([np.ptp(ours), np.ptp(theirs)])
+        if wide == 0 or narrow / wide < COLLAPSED_RANGE_RATIO:
+            continue
+        positive, negative = (theirs, ours) if np.median(theirs) > np.median(ours) else (ours, theirs)
+        found = [table[family.error_counts(positive, negative)] for family in families]
+        strongest = np.fmax.reduce(np.concatenate(found))
+        if np.isnan(strongest):
+            undecided += 1
+        else:
+            epsilons[example] = min(float(strongest), EPSILON_CAP)
+    return epsilons, undecided

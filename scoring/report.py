@@ -1,0 +1,161 @@
+"""A result as a person reads it: a table on the terminal, report.json, a picture, the outputs."""
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.table import Table
+
+from scoring.outputs import Outputs
+from scoring.pictures import picture_of
+from scoring.run import Judged, Result
+from scoring.score import DELTA, OFFICIAL_MODELS, RULES_VERSION
+from scoring.store import write_atomically
+
+TIME_BUDGET = 0.2
+"""The share of the time of retraining that the competition allows a method."""
+
+REPORT_SCHEMA = 1
+
+
+def not_comparable(models: int) -> str | None:
+    """Why scores from pools of this size cannot be held against the challenge's, if they cannot."""
+    if models == OFFICIAL_MODELS:
+        return None
+    return (
+        f"{models} models instead of {OFFICIAL_MODELS}: epsilon, and with it the score, depends on their number"
+    )
+
+
+def notes(result: Result) -> list[str]:
+    """What a reader of the score has to know, a sentence each."""
+    outputs, score = result.unlearned.outputs, result.unlearned.score
+    models, found = len(outputs), []
+    if reason := not_comparable(models):
+        found.append(f"Not comparable with official scores: {reason}.")
+    distinct = len(np.unique(np.hstack([outputs.forget_confidence, outputs.test_confidence]), axis=0))
+    if distinct == 1:
+        found.append(
+            f"All {models} runs gave the same answers: the method draws no random number or fixes its seed. A "
+            "pool without spread is told from the retrained one at once: epsilon is 50 and the score 0."
+        )
+    elif distinct < models:
+        found.append(f"Only {distinct} of {models} runs gave answers of their own. Is a seed fixed somewhere?")
+    if score.undecided:
+        found.append(
+            f"{score.undecided} of {len(score.epsilon)} forget examples had no valid decision rule; they "
+            "count as epsilon 50."
+        )
+    ratio = time_ratio(result)
+    if ratio > TIME_BUDGET:
+        found.append(
+            f"Over the time budget: {ratio:.2f} of the time of retraining, and the competition allows {TIME_BUDGET}."
+        )
+    return found
+
+
+def time_ratio(result: Result) -> float:
+    """Median seconds of an unlearning run over median seconds of a retraining."""
+    return float(np.median(result.unlearned.outputs.seconds) / np.median(result.reference.retrained.seconds))
+
+
+def figures(judged: Judged) -> dict[str, float]:
+    """A pool's figures: its score and what that is made of, mean accuracies, medians of epsilon and seconds."""
+    return {
+        "score": judged.score.value,
+        "forgetting_quality": judged.score.forgetting_quality,
+        **accuracies(judged.outputs),
+        "epsilon_median": float(np.median(judged.score.epsilon)),
+        "epsilon_exact_median": float(np.median(judged.score.epsilon_exact)),
+        "seconds": float(np.median(judged.outputs.seconds)),
+    }
+
+
+def accuracies(outputs: Outputs) -> dict[str, float]:
+    """The mean accuracies of a pool on the four sets, in [0, 1]."""
+    names = ("retain_accuracy", "forget_accuracy", "validation_accuracy", "test_accuracy")
+    return {name: float(getattr(outputs, name).mean()) for name in names}
+
+
+def as_dict(result: Result) -> dict[str, Any]:
+    """The content of report.json."""
+    retrained, scores = result.reference.retrained, result.unlearned.score
+    reason = not_comparable(len(retrained))
+    return {
+        "schema_version": REPORT_SCHEMA,
+        "rules_version": RULES_VERSION,
+        "delta": DELTA,
+        "submission": {"name": result.submission.name, "sha256": result.submission.sha256},
+        "task": {"name": result.reference.pools.task.name, "sha256": result.reference.pools.task.digest()},
+        "models": len(retrained),
+        "comparable": reason is None,
+        "not_comparable_because": reason,
+        "seed": result.reference.pools.setting.seed,
+        **figures(result.unlearned),
+        "time_ratio": time_ratio(result),
+        "epsilon": scores.epsilon.tolist(),
+        "epsilon_exact": scores.epsilon_exact.tolist(),
+        "retrained": accuracies(retrained) | {"seconds": float(np.median(retrained.seconds))},
+        "ceiling": figures(result.reference.ceiling),
+        "floor": figures(result.reference.floor),
+        "notes": notes(result),
+        "device": result.reference.pools.setting.device,
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+    }
+
+
+def table(result: Result) -> Table:
+    """The terminal table: the submission, the retrained pool it is held against, ceiling and floor."""
+    retrained = result.reference.retrained
+    columns = {
+        result.submission.name: figures(result.unlearned),
+        "retrained": accuracies(retrained) | {"seconds": float(np.median(retrained.seconds))},
+        "ceiling": figures(result.reference.ceiling),
+        "floor": figures(result.reference.floor),
+    }
+    blocks = [
+        {"score": "score", "forgetting quality": "forgetting_quality"},
+        {f"{name} accuracy": f"{name}_accuracy" for name in ("retain", "forget", "test")},
+        {"median epsilon, official": "epsilon_median", "median epsilon, exact": "epsilon_exact_median"},
+        {"seconds a model": "seconds"},
+    ]
+    table = Table(title=f"{result.submission.name} on {result.reference.pools.task.name}, {len(retrained)} models")
+    table.add_column("")
+    for number, heading in enumerate(columns):
+        table.add_column(heading, justify="right", style="bold" if number == 0 else "")
+    for block in blocks:
+        for label, name in block.items():
+            cells = [f"{column[name]:.4f}" if name in column else "" for column in columns.values()]
+            table.add_row(label, *cells)
+        table.add_section()
+    table.add_row("of the time of retraining", f"{time_ratio(result):.2f}", "1")
+    return table
+
+
+def write(result: Result, folder: Path) -> None:
+    """Put report.json, report.png and the judged outputs into ``folder``.
+
+    Raises:
+        MachineError: the folder cannot be made or written.
+    """
+    write_atomically(folder / "report.json", json.dumps(as_dict(result), indent=2).encode())
+    write_atomically(folder / "report.png", picture_of(result))
+    pools = {
+        "unlearned": result.unlearned.outputs,
+        "retrained": result.reference.retrained,
+        "ceiling": result.reference.ceiling.outputs,
+    }
+    for name, outputs in pools.items():
+        write_atomically(folder / f"{name}.npz", outputs.to_bytes())
+
+
+def judged_table(path: Path, judged: Judged) -> Table:
+    """The figures of a pool of which nothing is known but its outputs."""
+    found = figures(judged)
+    table = Table("", str(path.stem), title=f"{path}, {len(judged.outputs)} models")
+    for name, value in found.items():
+        table.add_row(name.replace("_", " "), f"{value:.4f}")
+    return table

@@ -1,0 +1,84 @@
+"""The whole flow, from a submission to its score with a floor and a ceiling beside it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scoring.outputs import Outputs
+from scoring.pools import Pools
+from scoring.score import Score, score
+from scoring.store import Row
+from scoring.submission import Submission, read
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A pool and how it was judged against the retrained one."""
+
+    outputs: Outputs
+    score: Score
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What every submission to a task is held against.
+
+    Attributes:
+        pools: what made them: task, device, seed.
+        original: the original model's weights and answers.
+        retrained: the models that never saw the forget set.
+        ceiling: a second, independent pool of them, judged as if it were a submission. No method can be
+            expected to score higher; that it does not score 1 is the metric's bias.
+        floor: the original model, untouched.
+    """
+
+    pools: Pools
+    original: Row
+    retrained: Outputs
+    ceiling: Judged
+    floor: Judged
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A submission's score and all that the report says of it."""
+
+    submission: Submission
+    unlearned: Judged
+    reference: Reference
+
+
+def prepare(pools: Pools, models: int) -> Reference:
+    """Train, or find, what is needed to judge any submission on ``models`` models.
+
+    Raises:
+        MachineError: it could not be done on this machine.
+    """
+    original = pools.original()
+    retrained = pools.retrained("retrained", models)
+    ceiling = pools.retrained("ceiling", models)
+    floor = Outputs.of_rows([original] * models)
+    return Reference(
+        pools=pools,
+        original=original,
+        retrained=retrained,
+        ceiling=Judged(ceiling, score(ceiling, retrained)),
+        floor=Judged(floor, score(floor, retrained)),
+    )
+
+
+def judge(submission: Submission, reference: Reference) -> Result:
+    """Run the submission on copies of the original model and score what comes out.
+
+    Raises:
+        SubmissionError: the submission is at fault. What was finished before stays in the store.
+        MachineError: the machine is.
+    """
+    models = len(reference.retrained)
+    unlearned = reference.pools.unlearned(submission, reference.original, models)
+    return Result(submission, Judged(unlearned, score(unlearned, reference.retrained)), reference)
+
+
+def run(path: Path, pools: Pools, models: int) -> Result:
+    """All of it for the file at ``path``, which is read and checked before anything is trained."""
+    submission = read(path)
+    return judge(submission, prepare(pools, models))

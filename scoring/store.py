@@ -1,0 +1,112 @@
+"""Rows of finished work on disk: written once and whole, found again by what decided them."""
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.errors import MachineError
+
+Row = dict[str, NDArray]
+"""What one job gave: arrays by name."""
+
+CHECKSUM_BYTES = 32
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path`` so that a reader, and a crash at any moment, sees all of it or nothing.
+
+    Raises:
+        MachineError: the folder cannot be made or written, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        raise MachineError(
+            f"Cannot write {path}: {error.strerror}. Make room, or name another folder with STORE= or OUT=."
+        ) from error
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one pool: a folder with a file a row, each a SHA-256 checksum and then an ``.npz``."""
+
+    folder: Path
+
+    def read(self, indices: Iterable[int]) -> tuple[dict[int, Row], list[int]]:
+        """The rows that are there and whole, by index, and the indices of those that are damaged."""
+        rows, damaged = {}, []
+        for index in indices:
+            try:
+                content = self._path(index).read_bytes()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise MachineError(f"Cannot read {self._path(index)}: {error.strerror}.") from error
+            checksum, payload = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
+            if hashlib.sha256(payload).digest() == checksum:
+                with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+                    rows[index] = dict(arrays)
+            else:
+                damaged.append(index)
+        return rows, damaged
+
+    def write(self, index: int, row: Row) -> None:
+        """Keep a finished row. Raises ``MachineError`` if the disk does not take it."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **row)
+        payload = buffer.getvalue()
+        write_atomically(self._path(index), hashlib.sha256(payload).digest() + payload)
+
+    @contextmanager
+    def lock(self, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Keep other runs from computing the same rows; they wait, and then find them done.
+
+        The lock goes with the process that holds it, however that process ends. ``on_wait`` is called if there
+        is something to wait for.
+        """
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait()
+                fcntl.flock(file, fcntl.LOCK_EX)
+            for left_by_a_killed_run in self.folder.glob(".*.tmp"):
+                left_by_a_killed_run.unlink()
+            yield
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index:05d}.row"
+
+
+def open_rows(store: Path, name: str, key: dict[str, str]) -> Rows:
+    """The rows that ``key`` decides: everything that could change a bit of them has to be in it.
+
+    Args:
+        store: the folder of all pools, made if need be.
+        name: a readable beginning for the pool's folder.
+        key: what decides the rows; kept beside them in ``key.json`` for people to read.
+
+    Raises:
+        MachineError: the folder cannot be made or written.
+    """
+    text = json.dumps(key, indent=2, sort_keys=True)
+    folder = store / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    if not (folder / "key.json").exists():
+        write_atomically(folder / "key.json", text.encode())
+    return Rows(folder)

@@ -1,0 +1,1 @@
+"""What a participant reads and edits: the function to write, its batches, the networks, the recipe, the tasks."""
