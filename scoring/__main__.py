@@ -29,6 +29,7 @@ app = typer.Typer(
     help="Score machine unlearning by the rules of the NeurIPS 2023 Machine Unlearning Challenge.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 messages = Console(stderr=True)
@@ -71,25 +72,23 @@ def _device(name: str) -> str:
 TaskName = Annotated[str, typer.Option("--task", callback=_task, help="A file of starter_kit/tasks.")]
 Models = Annotated[
     int,
-    typer.Option(
-        "--models", callback=_models, help=f"Models a pool. Only {OFFICIAL_MODELS} give official scores."
-    ),
+    typer.Option("--models", callback=_models, help=f"Models a pool. Only {OFFICIAL_MODELS} give official scores."),
 ]
 Device = Annotated[
     str,
-    typer.Option("--device", callback=_device, help="cpu, cuda, cuda:1, ...  [default: cuda if there is one]"),
+    typer.Option(
+        "--device", callback=_device, show_default="cuda if there is one, else cpu", help="cpu, cuda, cuda:1, ..."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The run's seed; all others are spawned from it.")]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="The folder the report goes to.  [default: out/reports/TASK/NAME]"),
+    typer.Option("--out", show_default="out/reports/TASK/NAME", help="The folder the report goes to."),
 ]
 Store = Annotated[Path, typer.Option("--store", help="The folder that finished models' answers are kept in.")]
 Workers = Annotated[
     int | None,
-    typer.Option(
-        "--workers", min=1, help="Models made at a time.  [default: one a core; up to 8 on a GPU]"
-    ),
+    typer.Option("--workers", min=1, show_default="one a core; on a GPU 8 at most", help="Models made at a time."),
 ]
 BackendName = Annotated[
     str,
@@ -133,7 +132,7 @@ def score_command(
 @app.command("compare")
 def compare_command(
     submissions: Annotated[
-        list[Path] | None, typer.Argument(help="Submission files.  [default: all of submissions/]")
+        list[Path] | None, typer.Argument(show_default="all of submissions/", help="Submission files.")
     ] = None,
     task: TaskName = "digits",
     models: Models = OFFICIAL_MODELS,
@@ -180,15 +179,18 @@ def judge_command(
             _say_notes([f"Not comparable with official scores: {reason}."])
 
 
-def _pools(
-    task: str, device: str, seed: int, store: Path, workers: int | None, backend: str
-) -> Pools:
+def _pools(task: str, device: str, seed: int, store: Path, workers: int | None, backend: str) -> Pools:
     """What the options describe."""
     if workers is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         workers = cores if device == "cpu" else min(cores, GPU_WORKERS)
     return Pools(
-        Setting(task, device, seed), tasks.load(task), store, backends.load(backend), workers, Progress(messages)
+        Setting(task, device, seed),
+        tasks.load(task),
+        store,
+        backends.load(backend),
+        workers,
+        Progress(messages),
     )
 
 

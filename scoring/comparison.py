@@ -58,7 +58,10 @@ def table(compared: Comparison) -> Table:
         (result.submission.name, report.figures(result.unlearned), f"{report.time_ratio(result):.2f}")
         for result in compared.ranked
     ]
-    lines += [("ceiling", report.figures(reference.ceiling), ""), ("floor", report.figures(reference.floor), "")]
+    lines += [
+        ("ceiling", report.figures(reference.ceiling), ""),
+        ("floor", report.figures(reference.floor), ""),
+    ]
     lines.sort(key=lambda line: -line[1]["score"])
 
     table = Table(title=f"{reference.pools.task.name}, {len(reference.retrained)} models a pool")
@@ -74,7 +77,7 @@ def table(compared: Comparison) -> Table:
         style = "" if is_submission else "dim"
         place = str(rank) if is_submission else ""
         table.add_row(place, name, *cells, f"{figures['epsilon_median']:.2f}", time, style=style)
-    for path, error in compared.failed.items():
+    for path in compared.failed:
         table.add_row("", path.stem, "failed", *[""] * (len(headings) - 3), style="red")
     return table
 
@@ -94,8 +97,6 @@ def as_dict(compared: Comparison) -> dict[str, Any]:
 def write(compared: Comparison, folder: Path) -> None:
     """Put comparison.json and comparison.png into ``folder``, and a report a submission below it."""
     write_atomically(folder / "comparison.json", json.dumps(as_dict(compared), indent=2).encode())
-    write_atomically(
-        folder / "comparison.png", picture_of_ranking(compared.ranked, compared.reference)
-    )
+    write_atomically(folder / "comparison.png", picture_of_ranking(compared.ranked, compared.reference))
     for result in compared.ranked:
         report.write(result, folder / result.submission.name)

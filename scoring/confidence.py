@@ -31,13 +31,11 @@ def logit_scaled_confidence(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.
         raise ValueError(f"logits: expected floating point numbers, found {logits.dtype}")
     if labels.shape != logits.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
-            f"labels: expected {logits.shape[0]} integers, one an example, "
-            f"found shape {labels.shape} of {labels.dtype}"
+            f"labels: expected {logits.shape[0]} integers, one an example, found shape {labels.shape} of {labels.dtype}"
         )
     if labels.size and not (labels.min() >= 0 and labels.max() < logits.shape[1]):
         raise ValueError(
-            f"labels: expected values from 0 to {logits.shape[1] - 1}, "
-            f"found {labels.min()} to {labels.max()}"
+            f"labels: expected values from 0 to {logits.shape[1] - 1}, found {labels.min()} to {labels.max()}"
         )
     if not np.isfinite(logits).all():
         bad = int((~np.isfinite(logits)).any(axis=1).sum())

@@ -10,9 +10,7 @@ COLLAPSED_RANGE_RATIO = 0.01
 """Pools whose ranges differ by more than this factor are told apart without trying any rule."""
 
 
-def epsilon_of_rates(
-    fpr: NDArray[np.floating], fnr: NDArray[np.floating], delta: float
-) -> NDArray[np.float32]:
+def epsilon_of_rates(fpr: NDArray[np.floating], fnr: NDArray[np.floating], delta: float) -> NDArray[np.float32]:
     """The epsilon that one rule's error rates prove, by the bound of Kairouz, Oh and Viswanath (2015).
 
     ``max(ln(1 - delta - fpr) - ln fnr, ln(1 - delta - fnr) - ln fpr)``, undefined terms ignored, at least 0.

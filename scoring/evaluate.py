@@ -32,9 +32,7 @@ def answers(net: nn.Module, task: Task) -> Row:
         correct = answered.argmax(dim=1) == examples.targets
         row[f"{name}_accuracy"] = correct.double().mean().cpu().numpy()
         if name in ("forget", "test"):
-            row[f"{name}_confidence"] = logit_scaled_confidence(
-                answered.cpu().numpy(), examples.targets.cpu().numpy()
-            )
+            row[f"{name}_confidence"] = logit_scaled_confidence(answered.cpu().numpy(), examples.targets.cpu().numpy())
     return row
 
 

@@ -57,10 +57,10 @@ class Training:
         def run(index: int) -> Row:
             seed = self.setting.seed_of(self.role, index)
             seed_everything(seed)
-            start = time.perf_counter()
+            start = _clock()
             net = task.network().to(examples.targets.device)
             train(net, examples, task.recipe)
-            seconds = _seconds_since(start)
+            seconds = _clock() - start
             row = answers(net, task) | {"seconds": np.array(seconds), "seeds": np.array(seed, np.uint64)}
             if self.role == "original":
                 row |= {STATE + name: value.cpu().numpy() for name, value in net.state_dict().items()}
@@ -99,7 +99,7 @@ class Unlearning:
             net = _network_with(task, original).train()
             loaders = [ExampleLoader(examples) for examples in handed]
             seed_everything(seed)
-            start = time.perf_counter()
+            start = _clock()
             try:
                 returned = unlearning(net, *loaders)
             except (MemoryError, torch.OutOfMemoryError):
@@ -108,7 +108,7 @@ class Unlearning:
                 raise SubmissionError(
                     f"{self.submission.path} failed in run {index}:\n{self.submission.explain(error)}"
                 ) from error
-            seconds = _seconds_since(start)
+            seconds = _clock() - start
             _reset_torch()
             try:
                 judged = _network_with(task, _weights_of(net if returned is None else returned, original))
@@ -188,8 +188,8 @@ def _reset_torch() -> None:
     torch.set_default_dtype(torch.float32)
 
 
-def _seconds_since(start: float) -> float:
-    """Seconds from ``start`` of ``time.perf_counter`` until the device has done what it was given."""
+def _clock() -> float:
+    """Seconds of a clock that waits until the device has done what it was given."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return time.perf_counter()

@@ -46,9 +46,7 @@ class Outputs:
             if not np.isfinite(values).all():
                 raise ValueError(f"{name}: {np.sum(~np.isfinite(values))} values are NaN or infinite")
             if name.endswith("accuracy") and not ((values >= 0) & (values <= 1)).all():
-                raise ValueError(
-                    f"{name}: expected shares from 0 to 1, found {values.min()} to {values.max()}"
-                )
+                raise ValueError(f"{name}: expected shares from 0 to 1, found {values.min()} to {values.max()}")
 
     def __len__(self) -> int:
         return len(self.forget_confidence)
@@ -60,7 +58,7 @@ class Outputs:
     def to_bytes(self) -> bytes:
         """The content of the file: an uncompressed ``.npz`` of the fields and ``schema_version``."""
         buffer = io.BytesIO()
-        np.savez(buffer, schema_version=SCHEMA_VERSION, **self.arrays())
+        np.savez(buffer, schema_version=SCHEMA_VERSION, **self.arrays())  # type: ignore[arg-type]
         return buffer.getvalue()
 
     @classmethod
@@ -72,7 +70,7 @@ class Outputs:
             OSError: it cannot be read at all.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
         except (ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path}: not a whole file of saved outputs ({error})") from error

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scoring.epsilon import EPSILON_CAP
 from scoring.run import Judged, Reference, Result
 from scoring.score import BIN_WIDTH
-from scoring.epsilon import EPSILON_CAP
 
 SUBMISSION, RETRAINED, CEILING = "#c1440e", "#2b6ca3", "#9aa5ad"
 EXAMPLES = 3
@@ -26,7 +26,7 @@ def picture_of(result: Result) -> bytes:
         f"{result.submission.name} on {result.reference.pools.task.name}: score {result.unlearned.score.value:.4f} "
         f"(ceiling {result.reference.ceiling.score.value:.4f}, {len(result.unlearned.outputs)} models)"
     )
-    top, middle, bottom = figure.subfigures(3, 1, height_ratios=(1.2, 1, 1))
+    top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=(1.2, 1, 1)).flat
     _epsilons(top.subplots(), result)
 
     order = np.argsort(result.unlearned.score.epsilon, kind="stable")
@@ -52,7 +52,14 @@ def picture_of_ranking(ranked: list[Result], reference: Reference) -> bytes:
     scores = [result.unlearned.score.value for result in reversed(ranked)]
     axes.bar_label(axes.barh(names, scores, color=SUBMISSION, alpha=0.7), fmt="%.4f", padding=4)
     axes.axvline(reference.ceiling.score.value, color=CEILING, linestyle="--")
-    axes.text(reference.ceiling.score.value, 1, " ceiling", color=CEILING, va="bottom", transform=axes.get_xaxis_transform())
+    axes.text(
+        reference.ceiling.score.value,
+        1,
+        " ceiling",
+        color=CEILING,
+        va="bottom",
+        transform=axes.get_xaxis_transform(),
+    )
     axes.set_xlim(0, 1.2 * max([reference.ceiling.score.value, *scores]))
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(f"score on {reference.pools.task.name}, {len(reference.retrained)} models a pool")
@@ -76,7 +83,8 @@ def _epsilons(axes: Axes, result: Result) -> None:
         counts = np.append(np.histogram(_below_cap(judged), edges)[0], capped)
         axes.stairs(counts, np.append(edges, edges[-1] + BIN_WIDTH), fill=True, alpha=0.6, color=color, label=name)
     axes.set_xticks(
-        [*edges[:-1:2], edges[-1] + BIN_WIDTH / 2], [*(f"{edge:g}" for edge in edges[:-1:2]), f"{EPSILON_CAP:g}"]
+        [*edges[:-1:2], edges[-1] + BIN_WIDTH / 2],
+        [*(f"{edge:g}" for edge in edges[:-1:2]), f"{EPSILON_CAP:g}"],
     )
     axes.set_xlabel("epsilon: how surely the strongest attack tells unlearned from retrained")
     axes.set_ylabel("forget examples")
@@ -92,7 +100,7 @@ def _confidences(axes: Axes, result: Result, example: int, name: str) -> None:
     """The confidences of both pools in one example."""
     unlearned = result.unlearned.outputs.forget_confidence[:, example]
     retrained = result.reference.retrained.forget_confidence[:, example]
-    edges = np.histogram_bin_edges(np.concatenate([unlearned, retrained]), bins=40)
+    edges = np.histogram_bin_edges(np.concatenate([unlearned, retrained]), bins=40).tolist()
     axes.hist(unlearned, edges, alpha=0.6, color=SUBMISSION, label="unlearned")
     axes.hist(retrained, edges, alpha=0.6, color=RETRAINED, label="retrained")
     axes.set_title(f"{name}: example {example}, epsilon {result.unlearned.score.epsilon[example]:.2f}", fontsize=10)

@@ -3,8 +3,8 @@
 import hashlib
 import inspect
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -49,14 +49,14 @@ class Pools:
 
     def retrained(self, role: str, models: int) -> Outputs:
         """Models that never saw the forget set; ``role`` is "retrained", or "ceiling" for a second such pool."""
-        return _outputs(self._fill(role, models, Training(self.setting, role), {}))
+        return Outputs.of_rows(self._fill(role, models, Training(self.setting, role), {}))
 
     def unlearned(self, submission: Submission, original: Row, models: int) -> Outputs:
         """What the submission makes of the original model, run by run."""
         key = {"submission": submission.sha256, "original": _digest_of_state(original)}
-        return _outputs(self._fill("unlearned", models, Unlearning(self.setting, submission, original), key))
+        return Outputs.of_rows(self._fill("unlearned", models, Unlearning(self.setting, submission, original), key))
 
-    def _fill(self, role: str, models: int, job: Job, key: Mapping[str, str]) -> list[Row]:
+    def _fill(self, role: str, models: int, job: Job, key: dict[str, str]) -> list[Row]:
         """The rows 0 to ``models`` - 1 of a pool, those that are missing made now."""
         rows = open_rows(self.store, f"{role}-{self.task.name}", self._common_key(role) | key)
         name = getattr(getattr(job, "submission", None), "name", role)
@@ -79,12 +79,11 @@ class Pools:
     def _common_key(self, role: str) -> dict[str, str]:
         """Everything beside a submission that can change a bit of a row."""
         network = self.task.network()
-        code = (batches, training, confidence, evaluate, jobs, sys.modules[type(network).__module__])
         return {
             "role": role,
             "task": self.task.digest(),
             "network": str(network),
-            "code": hashlib.sha256("".join(map(inspect.getsource, code)).encode()).hexdigest(),
+            "code": _digest_of_code(type(network).__module__),
             "seed": str(self.setting.seed),
             "device": _device_name(self.setting.device),
             "torch": torch.__version__,
@@ -93,9 +92,11 @@ class Pools:
         }
 
 
-def _outputs(rows: list[Row]) -> Outputs:
-    """A pool's rows as what is judged."""
-    return Outputs.of_rows(rows)
+@cache
+def _digest_of_code(network_module: str) -> str:
+    """SHA-256 of the source that makes a row, as it was when this program first asked."""
+    modules = batches, training, confidence, evaluate, jobs, sys.modules[network_module]
+    return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 
 def _digest_of_state(row: Row) -> str:

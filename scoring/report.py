@@ -25,9 +25,7 @@ def not_comparable(models: int) -> str | None:
     """Why scores from pools of this size cannot be held against the challenge's, if they cannot."""
     if models == OFFICIAL_MODELS:
         return None
-    return (
-        f"{models} models instead of {OFFICIAL_MODELS}: epsilon, and with it the score, depends on their number"
-    )
+    return f"{models} models instead of {OFFICIAL_MODELS}: epsilon, and with it the score, depends on their number"
 
 
 def notes(result: Result) -> list[str]:
@@ -103,7 +101,11 @@ def as_dict(result: Result) -> dict[str, Any]:
         "floor": figures(result.reference.floor),
         "notes": notes(result),
         "device": result.reference.pools.setting.device,
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
     }
 
 

@@ -71,9 +71,7 @@ def epsilons(
     return _strongest(unlearned, retrained, delta, rules)[0]
 
 
-def _strongest(
-    unlearned: ArrayLike, retrained: ArrayLike, delta: float, rules: str
-) -> tuple[NDArray[np.float64], int]:
+def _strongest(unlearned: ArrayLike, retrained: ArrayLike, delta: float, rules: str) -> tuple[NDArray[np.float64], int]:
     """``epsilons`` and the number of examples without a valid rule."""
     if rules not in RULES:
         raise ValueError(f"rules: expected one of {', '.join(RULES)}, found {rules!r}")

@@ -69,7 +69,7 @@ class Rows:
     def write(self, index: int, row: Row) -> None:
         """Keep a finished row. Raises ``MachineError`` if the disk does not take it."""
         buffer = io.BytesIO()
-        np.savez(buffer, **row)
+        np.savez(buffer, **row)  # type: ignore[arg-type]
         payload = buffer.getvalue()
         write_atomically(self._path(index), hashlib.sha256(payload).digest() + payload)
 

@@ -30,13 +30,14 @@ class Batch(tuple[Tensor, Tensor]):
     value is a tensor with B rows; for one example it has no such axis.
     """
 
+    _rest: Callable[[], dict[str, Tensor]]
+
     def __new__(cls, inputs: Tensor, targets: Tensor, rest: Callable[[], dict[str, Tensor]]) -> "Batch":
+        """The pair, and what gives the rest of the columns when it is asked for."""
         batch = super().__new__(cls, (inputs, targets))
         # Hardly any method asks who is in the picture, so that is looked up only when it does.
         batch._rest = rest
         return batch
-
-    _rest: Callable[[], dict[str, Tensor]]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Batch, (self[0], self[1], partial(dict, self._rest()))
@@ -94,7 +95,7 @@ class Examples(Dataset[Batch]):
         return Batch(inputs, targets, partial(self._rest, index))
 
     def _rest(self, index: Tensor) -> dict[str, Tensor]:
-        """What is known of the examples at ``index`` beside the pair. Where there is no age, the class stands for it."""
+        """What is known of the examples at ``index`` beside the pair; the class stands for an age."""
         columns = {"image_id": self.image_id, "age": self.targets, "person_id": self.person_id}
         return {name: column[index] for name, column in columns.items()}
 

@@ -54,9 +54,7 @@ def _fewest_false_positives(
     low, next_low = np.where(exists, low, far), np.where(gap, next_low, far)
     high, next_high = np.where(exists, high, -far), np.where(gap, next_high, -far)
 
-    fewest = np.minimum.reduce(
-        [_sweep(low, high, far), _sweep(next_low, high, far), _sweep(low, next_high, far)]
-    )
+    fewest = np.minimum.reduce([_sweep(low, high, far), _sweep(next_low, high, far), _sweep(low, next_high, far)])
     true_positives = np.flatnonzero(fewest <= size)
     return (
         np.concatenate([fewest[true_positives], no_error[0]]),

@@ -48,9 +48,7 @@ class Task:
     def train(self) -> Examples:
         """What the original model is trained on: the retain set and then the forget set."""
         columns = ("inputs", "targets", "image_id", "person_id")
-        return Examples(
-            *(torch.cat([getattr(self.retain, name), getattr(self.forget, name)]) for name in columns)
-        )
+        return Examples(*(torch.cat([getattr(self.retain, name), getattr(self.forget, name)]) for name in columns))
 
     def to(self, device: torch.device) -> "Task":
         """The same task with its examples in a device's memory."""

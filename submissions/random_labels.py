@@ -1,0 +1,29 @@
+"""Random labels: learn nonsense in the place of what is to be forgotten.
+
+Gradient descent on the forget set with labels drawn anew, uniformly, for every batch.
+
+Source: heuristic 3 of Triantafillou et al., "Are we making progress in unlearning?" (2024).
+Cost: a pass over the forget set; hardly any time at all.
+"""
+
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
+
+EPOCHS = 1
+BATCH_SIZE = 16
+LEARNING_RATE = 0.02
+
+
+def unlearning(net, retain, forget, val):
+    """Descend the loss of random labels on the forget set."""
+    small_batches = DataLoader(forget.dataset, batch_size=BATCH_SIZE, shuffle=True)
+    optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE)
+    for _ in range(EPOCHS):
+        for inputs, targets in small_batches:
+            optimizer.zero_grad()
+            logits = net(inputs)
+            random_targets = torch.randint(logits.shape[1], targets.shape, device=targets.device)
+            cross_entropy(logits, random_targets).backward()
+            optimizer.step()
+    return net

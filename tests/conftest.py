@@ -1,0 +1,81 @@
+"""What the tests share: one small set of finished pools, and the kit's own command line."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from scoring import backends
+from scoring.__main__ import app
+from scoring.jobs import Setting
+from scoring.pools import Pools
+from scoring.progress import Progress
+from starter_kit import tasks
+
+MODELS = 8
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Nets this small are slower on more, and workers have one."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wide_terminal():
+    """Messages on one line each, so that tests can look for sentences."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "300")
+        patch.setenv("TERMINAL_WIDTH", "300")
+        yield
+
+
+def make_pools(store: Path, backend: str = "serial", workers: int = 1, seed: int = 0) -> Pools:
+    return Pools(
+        Setting("digits", "cpu", seed),
+        tasks.load("digits"),
+        store,
+        backends.load(backend),
+        workers,
+        Progress(Console(stderr=True)),
+    )
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which the pools that a submission is held against are there already."""
+    folder = tmp_path_factory.mktemp("store")
+    pools = make_pools(folder, "processes", 2)
+    pools.original()
+    pools.retrained("retrained", MODELS)
+    pools.retrained("ceiling", MODELS)
+    return folder
+
+
+@pytest.fixture
+def kit(store: Path, tmp_path: Path) -> Callable[..., Result]:
+    """``python -m scoring`` in this process, on 8 models, the shared store and a report folder of its own."""
+
+    def run(command: str, *arguments: object, backend: str = "serial") -> Result:
+        options = {"--models": MODELS, "--store": store, "--out": tmp_path / "report", "--backend": backend}
+        for name, value in options.items():
+            if name not in arguments:
+                arguments += (name, value)
+        return CliRunner().invoke(app, [command, *map(str, arguments)])
+
+    return run
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[str], Path]:
+    """Write a submission file."""
+
+    def write(source: str) -> Path:
+        path = tmp_path / "mine.py"
+        path.write_text(source)
+        return path
+
+    return write

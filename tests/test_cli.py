@@ -1,0 +1,283 @@
+"""The command line from end to end, in this process and as a real one that is interrupted and killed."""
+
+import io
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from scoring import Outputs, epsilons, forgetting_quality
+from tests.conftest import MODELS
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_score_writes_all_that_is_needed_to_compute_it_again(kit, tmp_path):
+    result = kit("score", "submissions/finetune.py")
+    assert result.exit_code == 0, result.stderr
+    folder = tmp_path / "report"
+    report = json.loads((folder / "report.json").read_text())
+    unlearned, retrained = (Outputs.load(folder / f"{name}.npz") for name in ("unlearned", "retrained"))
+    found = epsilons(unlearned.forget_confidence, retrained.forget_confidence)
+    assert report["epsilon"] == found.tolist()
+    assert report["forgetting_quality"] == forgetting_quality(report["epsilon"], report["models"])
+    ratios = [report[f"{name}_accuracy"] / report["retrained"][f"{name}_accuracy"] for name in ("retain", "test")]
+    assert report["score"] == pytest.approx(report["forgetting_quality"] * ratios[0] * ratios[1], rel=1e-12)
+    assert report["models"] == MODELS
+    assert report["comparable"] is False
+    assert "8 models instead of 512" in report["not_comparable_because"]
+    assert report["submission"]["name"] == "finetune"
+    assert re.fullmatch("[0-9a-f]{64}", report["submission"]["sha256"])
+    assert report["ceiling"]["score"] > 0
+    assert report["floor"]["score"] == 0
+    assert {"schema_version", "rules_version", "task", "seed", "versions", "time_ratio"} <= set(report)
+    picture = matplotlib.image.imread(folder / "report.png")
+    assert picture.std() > 0.05, "an empty picture"
+
+    assert f"finetune on digits, {MODELS} models" in result.stdout
+    for label in (
+        "score",
+        "forgetting quality",
+        "median epsilon, exact",
+        "ceiling",
+        "floor",
+        "seconds a model",
+    ):
+        assert label in result.stdout
+    assert f"{report['score']:.4f}" in result.stdout
+    assert "Not comparable with official scores: 8 models instead of 512" in result.stdout
+
+
+def test_judge_gives_the_score_of_the_report(kit, tmp_path):
+    assert kit("score", "submissions/finetune.py").exit_code == 0
+    folder = tmp_path / "report"
+    result = judge(folder / "unlearned.npz", folder / "retrained.npz")
+    assert result.returncode == 0
+    report = json.loads((folder / "report.json").read_text())
+    assert re.search(rf"score\s+│ {report['score']:.4f}", result.stdout)
+
+
+def judge(*files):
+    command = [sys.executable, "-m", "scoring", "judge", *map(str, files)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+def test_judge_refuses_pools_of_different_size(kit, tmp_path):
+    assert kit("score", "submissions/finetune.py").exit_code == 0
+    whole = Outputs.load(tmp_path / "report/unlearned.npz")
+    part = Outputs(**{name: values[:5] for name, values in whole.arrays().items()})
+    (tmp_path / "part.npz").write_bytes(part.to_bytes())
+    result = judge(tmp_path / "part.npz", tmp_path / "report/retrained.npz")
+    assert result.returncode == 1
+    assert "expected pools of one size over the same examples, found (5, 95) and (8, 95)" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_judge_refuses_a_damaged_and_a_missing_file(tmp_path):
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 and then nothing")
+    for name, message in (("broken.npz", "not a whole file of saved outputs"), ("none.npz", "No such file")):
+        result = judge(tmp_path / name, tmp_path / name)
+        assert result.returncode == 1
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_compare_ranks_and_goes_on_after_a_failure(kit, written, tmp_path):
+    broken = written("def unlearning(net, retain, forget, val):\n    raise RuntimeError('no')")
+    result = kit("compare", "submissions/identity.py", broken, "submissions/finetune.py")
+    assert result.exit_code == 1
+    comparison = json.loads((tmp_path / "report/comparison.json").read_text())
+    assert [one["submission"]["name"] for one in comparison["ranking"]] == ["finetune", "identity"]
+    assert comparison["failed"][0]["name"] == "mine"
+    assert "RuntimeError: no" in comparison["failed"][0]["reason"]
+    places = [result.stdout.index(name) for name in ("ceiling", "finetune", "identity", "mine")]
+    assert places == sorted(places)
+    assert "failed" in result.stdout
+    assert "RuntimeError: no" in result.stderr
+    assert matplotlib.image.imread(tmp_path / "report/comparison.png").std() > 0.05
+    assert (tmp_path / "report/finetune/report.json").exists()
+
+
+def test_the_order_and_the_company_of_submissions_do_not_matter(kit, tmp_path):
+    alone = kit("score", "submissions/random_labels.py")
+    assert alone.exit_code == 0
+    score = json.loads((tmp_path / "report/report.json").read_text())["score"]
+    assert kit("compare", "submissions/finetune.py", "submissions/random_labels.py").exit_code == 0
+    ranking = json.loads((tmp_path / "report/comparison.json").read_text())["ranking"]
+    assert score in [one["score"] for one in ranking]
+
+
+def test_a_damaged_row_is_told_and_computed_again(kit, store, tmp_path):
+    copy = tmp_path / "store"
+    shutil.copytree(store, copy)
+    row = next(copy.glob("retrained-*")) / "00003.row"
+    whole = row.read_bytes()
+    row.write_bytes(whole[:-100])
+    result = kit("score", "submissions/identity.py", "--store", copy)
+    assert result.exit_code == 0
+    assert "row 3 in" in result.stderr
+    assert "is damaged; it is computed again" in result.stderr
+    rows = [np.load(io.BytesIO(content[32:])) for content in (whole, row.read_bytes())]
+    for name in set(rows[0].files) - {"seconds"}:
+        np.testing.assert_array_equal(rows[0][name], rows[1][name])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--models", "7"], "expected at least 8 models, found 7"),
+        (["--models", "many"], "Invalid value for '--models'"),
+        (["--task", "digit"], "Did you mean 'digits'?"),
+        (["--device", "tpu9"], "'tpu9' cannot be used here"),
+        (["--backend", "cloud"], "expected one of processes, serial, found 'cloud'"),
+        (["--seed", "-1"], "Invalid value for '--seed'"),
+        (["--workers", "0"], "Invalid value for '--workers'"),
+    ],
+)
+def test_options_that_cannot_be(kit, options, message):
+    result = kit("score", "submissions/identity.py", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--store", "--out"])
+def test_a_folder_that_cannot_be_written(kit, tmp_path, option):
+    (tmp_path / "file").write_text("in the way")
+    result = kit("score", "submissions/identity.py", option, tmp_path / "file" / "below")
+    assert result.exit_code == 1
+    assert "Not a directory. Make room, or name another folder" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_disk_that_fills_up_loses_nothing(store, tmp_path):
+    copy = tmp_path / "store"
+    shutil.copytree(store, copy, ignore=shutil.ignore_patterns("unlearned-*"))
+    limited = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); " + (
+        "runpy.run_module('scoring', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", limited, *arguments(copy, tmp_path)[3:], "--backend", "serial"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 1
+    assert "Make room, or name another folder with STORE= or OUT=" in result.stderr
+    assert f"0 of {MODELS} rows of this pool are safe" in result.stderr
+    assert "Traceback" not in result.stderr
+    result = subprocess.run(arguments(copy, tmp_path), capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+
+
+def test_help_names_every_command():
+    result = subprocess.run([sys.executable, "-m", "scoring", "--help"], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0
+    for command in ("score", "compare", "judge"):
+        assert command in result.stdout
+
+
+# From here on real processes are interrupted and killed.
+
+
+def arguments(store, out):
+    options = ["--models", str(MODELS), "--store", str(store), "--out", str(out / "report"), "--workers", "2"]
+    return [sys.executable, "-m", "scoring", "score", "submissions/finetune.py", *options]
+
+
+def start(store, out):
+    """A run in a session of its own, so that all its processes can be found."""
+    return subprocess.Popen(
+        arguments(store, out),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def processes_of(session):
+    listed = subprocess.run(["ps", "-A", "-o", "sess=,stat="], capture_output=True, text=True).stdout
+    return [line for line in listed.splitlines() if line.split()[0] == str(session) and "Z" not in line.split()[1]]
+
+
+def rows_in(store):
+    return len(list(store.glob("*/*.row")))
+
+
+def all_outputs(folder):
+    names = ("unlearned", "retrained", "ceiling")
+    return {name: Outputs.load(folder / "report" / f"{name}.npz").arrays() for name in names}
+
+
+def assert_same_bits(one, other):
+    for name, arrays in one.items():
+        for field in arrays.keys() - {"seconds"}:
+            assert arrays[field].tobytes() == other[name][field].tobytes(), (name, field)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(store, tmp_path_factory):
+    """The outputs of a run that nobody killed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    subprocess.run(arguments(store, folder), cwd=ROOT, check=True, capture_output=True)
+    return all_outputs(folder)
+
+
+def test_killed_at_random_moments_it_gives_the_same_bits(undisturbed, tmp_path):
+    moments = random.Random()
+    store = tmp_path / "store"
+    for _ in range(5):
+        killed_before, seconds = rows_in(store), moments.uniform(3, 9)
+        run = start(store, tmp_path)
+        try:
+            run.wait(seconds)
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGKILL)
+        run.communicate()
+        assert rows_in(store) >= killed_before
+        deadline = time.monotonic() + 20
+        while processes_of(run.pid) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not processes_of(run.pid), "workers outlive the run that was killed"
+    run = start(store, tmp_path)
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode == 0, errors
+    assert_same_bits(all_outputs(tmp_path), undisturbed)
+
+
+def test_two_runs_on_one_store_share_the_work(undisturbed, tmp_path):
+    runs = [start(tmp_path / "store", tmp_path / name) for name in ("one", "other")]
+    said = [run.communicate(timeout=300)[1] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], said
+    for name in ("one", "other"):
+        assert_same_bits(all_outputs(tmp_path / name), undisturbed)
+    made = sum(int(count) for text in said for count in re.findall(r"(\d+) made in", text))
+    assert made == 1 + 3 * MODELS, said
+    assert "another run is at this pool; waiting for it" in "".join(said)
+
+
+def test_ctrl_c_stops_all_of_it_and_the_next_run_goes_on(undisturbed, tmp_path):
+    store = tmp_path / "store"
+    run = start(store, tmp_path)
+    while rows_in(store) < 3:
+        time.sleep(0.05)
+        assert run.poll() is None
+    # What a terminal does: every process of the group gets it.
+    os.killpg(run.pid, signal.SIGINT)
+    _, errors = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "Stopped. What is finished is kept; the same command goes on from there." in errors
+    assert "Traceback" not in errors
+    assert rows_in(store) >= 3
+    run = start(store, tmp_path)
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode == 0, errors
+    assert_same_bits(all_outputs(tmp_path), undisturbed)
