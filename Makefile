@@ -15,7 +15,7 @@ OPTIONS = $(foreach name,TASK MODELS DEVICE SEED OUT STORE WORKERS BACKEND,\
 	$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))'))
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare test check bench
+.PHONY: help env new score compare test official check bench
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, an
 
 test: $(READY)  ## run the tests
 	@$(RUN) -m pytest
+
+official: $(READY)  ## test what the default task has to show at 512 models; minutes
+	@$(RUN) -m pytest -m official
 
 check: $(READY)  ## lint, check types, run the tests
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy && $(RUN) -m pytest

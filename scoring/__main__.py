@@ -157,7 +157,7 @@ def compare_command(
         results.print(comparison.table(compared))
         results.print(f"{folder}/comparison.json and comparison.png", highlight=False, soft_wrap=True)
         for path, error in compared.failed.items():
-            messages.print(f"\n{path.stem}: {error}", style="red", markup=False, highlight=False)
+            messages.print(f"\n{path.stem}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         if compared.failed:
             raise typer.Exit(1)
 
@@ -196,7 +196,7 @@ def _pools(task: str, device: str, seed: int, store: Path, workers: int | None, 
 
 def _say_notes(notes: list[str]) -> None:
     for note in notes:
-        results.print(f"* {note}", style="yellow", highlight=False, markup=False)
+        results.print(f"* {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -206,7 +206,7 @@ def _telling_what_went_wrong() -> Iterator[None]:
         yield
     except KitError as error:
         notes = getattr(error, "__notes__", [])
-        messages.print("\n".join([str(error), *notes]), style="red", markup=False, highlight=False)
+        messages.print("\n".join([str(error), *notes]), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         messages.print("Stopped. What is finished is kept; the same command goes on from there.", style="yellow")

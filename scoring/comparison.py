@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from scoring import report, run
@@ -64,21 +65,22 @@ def table(compared: Comparison) -> Table:
     ]
     lines.sort(key=lambda line: -line[1]["score"])
 
-    table = Table(title=f"{reference.pools.task.name}, {len(reference.retrained)} models a pool")
-    headings = ("rank", "submission", "score", "forgetting", "retain", "forget", "test", "median eps", "time")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "submission" else "right")
-    rank = 0
+    # No frame and little padding: the longest name and all columns fit into 80 characters.
+    table = Table(
+        title=f"{reference.pools.task.name}, {len(reference.retrained)} models a pool",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("submission", no_wrap=True)
+    for heading in ("score", "forgetting\nquality", "retain", "forget", "test", "median\nepsilon", "time"):
+        table.add_column(heading, justify="right")
     for name, figures, time in lines:
-        is_submission = bool(time)
-        rank += is_submission
         columns = ("score", "forgetting_quality", "retain_accuracy", "forget_accuracy", "test_accuracy")
         cells = [f"{figures[column]:.4f}" for column in columns]
-        style = "" if is_submission else "dim"
-        place = str(rank) if is_submission else ""
-        table.add_row(place, name, *cells, f"{figures['epsilon_median']:.2f}", time, style=style)
+        table.add_row(name, *cells, f"{figures['epsilon_median']:.2f}", time, style="" if time else "dim")
     for path in compared.failed:
-        table.add_row("", path.stem, "failed", *[""] * (len(headings) - 3), style="red")
+        table.add_row(path.stem, "failed", style="red")
     return table
 
 

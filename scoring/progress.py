@@ -10,6 +10,9 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
+WIDTH = 30
+"""Of the names of pools: that of the longest submission."""
+
 
 class _Rate(ProgressColumn):
     """Models a second, of those that this run makes itself."""
@@ -28,7 +31,7 @@ class Progress:
     def pool(self, name: str, models: int, there: int) -> Iterator[Callable[[], None]]:
         """While a pool of ``models`` is filled of which some are ``there``; call what it gives at each new one."""
         columns = (
-            TextColumn("{task.description:<16}"),
+            TextColumn(f"{{task.description:<{WIDTH}}}"),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
@@ -49,7 +52,7 @@ class Progress:
         made = models - there
         how = f"{made} made in {duration(seconds)}" if made else "all there already"
         found = f", {there} there already" if made and there else ""
-        self.say(f"{name:<16} {models:>4} {'models' if models > 1 else 'model '}   {how}{found}")
+        self.say(f"{name:<{WIDTH}} {models:>4} {'models' if models > 1 else 'model '}   {how}{found}")
 
     def say(self, text: str) -> None:
         """A line of its own, above a bar that may be there."""

@@ -100,9 +100,9 @@ def read(path: Path) -> Submission:
             ``unlearning`` with four arguments, or running it fails.
     """
     if not path.is_file():
-        there = sorted(str(file) for file in path.parent.glob("[!_]*.py"))
-        near = get_close_matches(str(path), there, n=1) or get_close_matches(f"{path}.py", there, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "`make new NAME=mine` makes submissions/mine.py."
+        there = {file.stem: file for file in path.parent.glob("[!_]*.py")}
+        near = get_close_matches(path.stem, there, n=1)
+        hint = f"Did you mean {there[near[0]]}?" if near else "`make new NAME=mine` makes submissions/mine.py."
         raise SubmissionError(f"There is no submission file {path}. {hint}")
     try:
         submission = Submission(path, path.read_text(encoding="utf-8"))
