@@ -185,8 +185,7 @@ def _pools(task: str, device: str, seed: int, store: Path, workers: int | None, 
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         workers = cores if device == "cpu" else min(cores, GPU_WORKERS)
     return Pools(
-        Setting(task, device, seed),
-        tasks.load(task),
+        Setting(tasks.load(task), device, seed),
         store,
         backends.load(backend),
         workers,

@@ -1,4 +1,6 @@
-"""What one model answers to a task's four sets: a row of a pool."""
+"""What models answer to a task's four sets: rows of a pool."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -12,31 +14,36 @@ BATCH_SIZE = 1024
 """Evaluation keeps no activations, so large batches are the fast ones."""
 
 
-def answers(net: nn.Module, task: Task) -> Row:
-    """The confidences on the forget and test sets and the accuracies on all four.
+def answers(task: Task, logits_of: Callable[[Examples], Tensor]) -> Row:
+    """The confidences of K models on the forget and test sets and their accuracies on all four.
 
     Args:
-        net: a network of the task on the device of its examples; left in evaluation mode.
-        task: whose examples it answers.
+        task: whose examples they answer.
+        logits_of: gives [K, n, C] logits for n examples.
+
+    Returns:
+        Arrays by the names of `Outputs`, the first axis over the K models.
 
     Raises:
         ValueError: a logit is NaN or infinite.
     """
-    net.eval()
     row: Row = {}
     for name, examples in task.sets.items():
-        answered = logits(net, examples)
-        if not torch.isfinite(answered).all():
-            bad = int((~torch.isfinite(answered)).any(dim=1).sum())
+        logits = logits_of(examples)
+        if not torch.isfinite(logits).all():
+            bad = int((~torch.isfinite(logits)).any(dim=2).any(dim=0).sum())
             raise ValueError(f"on the {name} set {bad} of {len(examples)} examples get NaN or infinite logits")
-        correct = answered.argmax(dim=1) == examples.targets
-        row[f"{name}_accuracy"] = correct.double().mean().cpu().numpy()
+        correct = logits.argmax(dim=2) == examples.targets
+        row[f"{name}_accuracy"] = correct.double().mean(dim=1).cpu().numpy()
         if name in ("forget", "test"):
-            row[f"{name}_confidence"] = logit_scaled_confidence(answered.cpu().numpy(), examples.targets.cpu().numpy())
+            labels = examples.targets.repeat(len(logits)).cpu().numpy()
+            confidence = logit_scaled_confidence(logits.flatten(0, 1).cpu().numpy(), labels)
+            row[f"{name}_confidence"] = confidence.reshape(correct.shape)
     return row
 
 
 @torch.inference_mode()
-def logits(net: nn.Module, examples: Examples) -> Tensor:
-    """[n, C] logits of a network, in evaluation mode, for all examples in order."""
-    return torch.cat([net(inputs) for inputs in examples.inputs.split(BATCH_SIZE)])
+def logits_of_one(net: nn.Module, examples: Examples) -> Tensor:
+    """[1, n, C] logits of one network, in evaluation mode, for all examples in order."""
+    net.eval()
+    return torch.cat([net(inputs) for inputs in examples.inputs.split(BATCH_SIZE)]).unsqueeze(0)

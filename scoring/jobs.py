@@ -2,20 +2,22 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from scoring.errors import SubmissionError
-from scoring.evaluate import answers, logits
+from scoring.evaluate import answers, logits_of_one
+from scoring.fused import CannotFuseError, FusedNetwork, logits_of_all, train_fused
 from scoring.store import Row
 from scoring.submission import Submission
-from starter_kit import tasks
-from starter_kit.batches import ExampleLoader
+from starter_kit.batches import ExampleLoader, Examples
 from starter_kit.tasks import Task
-from starter_kit.training import seed_everything, train
+from starter_kit.training import Recipe, seed_everything, train
 
 ROLES = ("original", "retrained", "ceiling", "unlearned")
 """What a pool is for. Each role has seeds of its own, so that no two pools share a random number."""
@@ -24,17 +26,20 @@ STATE = "state."
 """Before the names of the original model's weights in its row."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
-    """What all pools of a score have in common: the task's name, the device and the run's seed."""
+    """What all pools of a score have in common: the task, the device and the run's seed.
 
-    task: str
+    When it travels to a worker process, the examples go into shared memory, where all workers read them.
+    """
+
+    task: Task
     device: str
     seed: int
 
     def load(self) -> Task:
         """The task, with its examples on the device."""
-        return tasks.load(self.task).to(torch.device(self.device))
+        return self.task.to(torch.device(self.device))
 
     def seed_of(self, role: str, index: int) -> int:
         """The seed of model ``index`` of the pool ``role``, in [0, 2**64)."""
@@ -42,29 +47,116 @@ class Setting:
         return int(spawned.generate_state(1, np.uint64)[0])
 
 
-@dataclass(frozen=True)
-class Training:
-    """Models from scratch: the original one on all training examples, the others on the retain set."""
+@dataclass(frozen=True, eq=False)
+class Original:
+    """The one model that is trained on all training examples; its row has its weights too."""
+
+    setting: Setting
+    size: ClassVar[int] = 1
+
+    def prepare(self) -> Callable[[int], Row]:
+        """The function that trains it and asks it for its answers."""
+        task = self.setting.load()
+
+        def run(index: int) -> Row:
+            seed = self.setting.seed_of("original", index)
+            start = _clock()
+            net = _trained(task, task.train, task.recipe, seed)
+            row = _row(task, partial(logits_of_one, net), [seed], _clock() - start)
+            return row | {STATE + name: value.cpu().numpy() for name, value in net.state_dict().items()}
+
+        return run
+
+
+@dataclass(frozen=True, eq=False)
+class Retraining:
+    """Models from scratch on the retain set, in groups of ``size`` that are trained at once where that is possible.
+
+    Groups are fixed by index, so that a model depends neither on how many are asked for nor on who trains it.
+    """
 
     setting: Setting
     role: str
+    size: int
 
     def prepare(self) -> Callable[[int], Row]:
-        """The function that trains model ``index`` and asks it for its answers."""
+        """The function that trains group ``index`` and asks its models for their answers."""
         task = self.setting.load()
-        examples = task.train if self.role == "original" else task.retain
+        alone = why_not_fused(task) is not None
+        at_once = 1 if alone else self.size
 
         def run(index: int) -> Row:
-            seed = self.setting.seed_of(self.role, index)
-            seed_everything(seed)
+            nonlocal at_once
+            seeds = [self.setting.seed_of(self.role, index * self.size + place) for place in range(self.size)]
+            rows: list[Row] = []
+            done = 0
+            while done < self.size:
+                try:
+                    rows.append(_retrained(task, seeds[done : done + at_once], alone))
+                    done += at_once
+                except torch.OutOfMemoryError:
+                    if at_once == 1:
+                        raise
+                    # Later groups will not fit either.
+                    at_once //= 2
+                    torch.cuda.empty_cache()
+            return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+        return run
+
+
+def why_not_fused(task: Task) -> str | None:
+    """What stands in the way of training the task's models at once, if anything does."""
+    try:
+        FusedNetwork([task.network() for _ in range(2)], task.retain.inputs[:2].cpu())
+    except CannotFuseError as reason:
+        return str(reason)
+    return None
+
+
+def _retrained(task: Task, seeds: list[int], alone: bool) -> Row:
+    """Models trained from these seeds: at once, or the only one by itself."""
+    start = _clock()
+    if alone:
+        net = _trained(task, task.retain, task.recipe, seeds[0])
+        return _row(task, partial(logits_of_one, net), seeds, _clock() - start)
+    fused = train_fused(task.network, task.retain, task.recipe, seeds)
+    return _row(task, partial(logits_of_all, fused), seeds, _clock() - start)
+
+
+def _trained(task: Task, examples: Examples, recipe: Recipe, seed: int) -> nn.Module:
+    """A model as the definition makes it."""
+    seed_everything(seed)
+    net = task.network().to(examples.targets.device)
+    train(net, examples, recipe)
+    return net
+
+
+def _row(task: Task, logits_of: Callable[[Examples], Tensor], seeds: list[int], seconds: float) -> Row:
+    """The answers of models that took ``seconds`` together."""
+    made = {"seconds": np.full(len(seeds), seconds / len(seeds)), "seeds": np.array(seeds, np.uint64)}
+    return answers(task, logits_of) | made
+
+
+@dataclass(frozen=True, eq=False)
+class Stopwatch:
+    """How long retraining takes one model at a time, as a submission runs: what its time is held against.
+
+    One epoch is timed and multiplied; by the definition of training, not by the fused way.
+    """
+
+    setting: Setting
+    size: ClassVar[int] = 1
+
+    def prepare(self) -> Callable[[int], Row]:
+        """The function that takes the time."""
+        task = self.setting.load()
+        _trained(task, task.retain, replace(task.recipe, epochs=1), seed=0)
+
+        def run(index: int) -> Row:
             start = _clock()
-            net = task.network().to(examples.targets.device)
-            train(net, examples, task.recipe)
-            seconds = _clock() - start
-            row = answers(net, task) | {"seconds": np.array(seconds), "seeds": np.array(seed, np.uint64)}
-            if self.role == "original":
-                row |= {STATE + name: value.cpu().numpy() for name, value in net.state_dict().items()}
-            return row
+            _trained(task, task.retain, replace(task.recipe, epochs=1), seed=index)
+            return {"seconds": np.array([task.recipe.epochs * (_clock() - start)])}
 
         return run
 
@@ -80,6 +172,7 @@ class Unlearning:
     setting: Setting
     submission: Submission
     original: Row
+    size: ClassVar[int] = 1
 
     def prepare(self) -> Callable[[int], Row]:
         """The function that runs the submission with the seed of ``index`` and asks the model for its answers."""
@@ -112,11 +205,11 @@ class Unlearning:
             _reset_torch()
             try:
                 judged = _network_with(task, _weights_of(net if returned is None else returned, original))
-                row = answers(judged, task)
+                row = _row(task, partial(logits_of_one, judged), [seed], seconds)
                 shared.check()
             except ValueError as error:
                 raise SubmissionError(f"{self.submission.path}, run {index}: {error}.") from error
-            return row | {"seconds": np.array(seconds), "seeds": np.array(seed, np.uint64)}
+            return row
 
         return run
 
@@ -135,7 +228,7 @@ class _Shared:
 
     def _logits(self) -> Tensor:
         """What the original answers to the forget set: any change of the network's code would show."""
-        return logits(_network_with(self.task, self.original).eval(), self.task.forget)
+        return logits_of_one(_network_with(self.task, self.original), self.task.forget)
 
     def check(self) -> None:
         """Raise ``ValueError`` if a run changed something."""

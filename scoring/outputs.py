@@ -91,6 +91,6 @@ class Outputs:
             raise ValueError(f"{path}: {error}") from error
 
     @classmethod
-    def of_rows(cls, rows: list[dict[str, NDArray]]) -> "Outputs":
-        """N models' rows, each with the fields without their first axis, put together in order."""
-        return cls(**{field.name: np.stack([row[field.name] for row in rows]) for field in fields(cls)})
+    def of_rows(cls, rows: list[dict[str, NDArray]], models: int) -> "Outputs":
+        """The first ``models`` models of rows that each hold the fields for some of them, put together in order."""
+        return cls(**{field.name: np.concatenate([row[field.name] for row in rows])[:models] for field in fields(cls)})

@@ -11,16 +11,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from scoring import confidence, evaluate, jobs
+from scoring import confidence, evaluate, fused, jobs
 from scoring.backends import Backend, Job
 from scoring.errors import KitError
-from scoring.jobs import STATE, Setting, Training, Unlearning
+from scoring.jobs import STATE, Original, Retraining, Setting, Stopwatch, Unlearning, why_not_fused
 from scoring.outputs import Outputs
 from scoring.progress import Progress
 from scoring.store import Row, open_rows
 from scoring.submission import Submission
 from starter_kit import batches, training
 from starter_kit.tasks import Task
+
+GROUP_SIZES = {"cpu": 8, "cuda": 32}
+"""Models trained at once: on a CPU more of them outgrow its caches, on a GPU fewer leave it idle."""
+
+STOPWATCH_RUNS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +34,6 @@ class Pools:
 
     Attributes:
         setting: task, device and seed.
-        task: the task of that name.
         store: the folder of all finished rows.
         backend: how jobs are run.
         workers: how many at a time.
@@ -37,50 +41,69 @@ class Pools:
     """
 
     setting: Setting
-    task: Task
     store: Path
     backend: Backend
     workers: int
     progress: Progress
 
+    @property
+    def task(self) -> Task:
+        """The task of all pools."""
+        return self.setting.task
+
     def original(self) -> Row:
         """The original model's weights and its own answers."""
-        return self._fill("original", 1, Training(self.setting, "original"), {})[0]
+        return self._fill("original", 1, Original(self.setting), {})[0]
 
     def retrained(self, role: str, models: int) -> Outputs:
         """Models that never saw the forget set; ``role`` is "retrained", or "ceiling" for a second such pool."""
-        return Outputs.of_rows(self._fill(role, models, Training(self.setting, role), {}))
+        size = GROUP_SIZES.get(torch.device(self.setting.device).type, 1)
+        if reason := why_not_fused(self.task):
+            self.progress.say(f"{role}: trained one at a time, since many at once are not possible: {reason}.")
+        rows = self._fill(role, models, Retraining(self.setting, role, size), {"group": str(size)})
+        return Outputs.of_rows(rows, models)
 
     def unlearned(self, submission: Submission, original: Row, models: int) -> Outputs:
         """What the submission makes of the original model, run by run."""
         key = {"submission": submission.sha256, "original": _digest_of_state(original)}
-        return Outputs.of_rows(self._fill("unlearned", models, Unlearning(self.setting, submission, original), key))
+        rows = self._fill(submission.name, models, Unlearning(self.setting, submission, original), key)
+        return Outputs.of_rows(rows, models)
 
-    def _fill(self, role: str, models: int, job: Job, key: dict[str, str]) -> list[Row]:
-        """The rows 0 to ``models`` - 1 of a pool, those that are missing made now."""
-        rows = open_rows(self.store, f"{role}-{self.task.name}", self._common_key(role) | key)
-        name = getattr(getattr(job, "submission", None), "name", role)
+    def seconds_alone(self) -> float:
+        """The median time of retraining one model at a time, as many at a time as submissions run."""
+        rows = self._fill("stopwatch", STOPWATCH_RUNS, Stopwatch(self.setting), {"workers": str(self.workers)})
+        return float(np.median([row["seconds"] for row in rows]))
+
+    def _fill(self, name: str, models: int, job: Job, key: dict[str, str]) -> list[Row]:
+        """The rows that hold the models 0 to ``models`` - 1 of a pool, those that are missing made now."""
+        units = range(-(-models // job.size))
+        rows = open_rows(self.store, f"{name}-{self.task.name}", self._common_key(job) | key)
         with rows.lock(lambda: self.progress.say(f"{name}: another run is at this pool; waiting for it.")):
-            done, damaged = rows.read(range(models))
-            for index in damaged:
-                self.progress.say(f"{name}: row {index} in {rows.folder} is damaged; it is computed again.")
-            missing = [index for index in range(models) if index not in done]
-            with self.progress.pool(name, models, len(done)) as advance:
-                try:
-                    for index, row in self.backend(job, missing, self.workers):
-                        rows.write(index, row)
-                        done[index] = row
-                        advance()
-                except KitError as error:
-                    error.add_note(f"{len(done)} of {models} rows of this pool are safe in {rows.folder}.")
-                    raise
-        return [done[index] for index in range(models)]
+            done, damaged = rows.read(units)
+            for unit in damaged:
+                self.progress.say(f"{name}: row {unit} in {rows.folder} is damaged; it is computed again.")
+            missing = [unit for unit in units if unit not in done]
 
-    def _common_key(self, role: str) -> dict[str, str]:
+            def there() -> int:
+                return sum(min(job.size, models - unit * job.size) for unit in done)
+
+            with self.progress.pool(name, models, there()) as show:
+                try:
+                    for unit, row in self.backend(job, missing, self.workers):
+                        rows.write(unit, row)
+                        done[unit] = row
+                        show(there())
+                except KitError as error:
+                    error.add_note(f"{there()} of {models} models of this pool are safe in {rows.folder}.")
+                    raise
+        return [done[unit] for unit in units]
+
+    def _common_key(self, job: Job) -> dict[str, str]:
         """Everything beside a submission that can change a bit of a row."""
         network = self.task.network()
         return {
-            "role": role,
+            "job": type(job).__name__,
+            "role": getattr(job, "role", ""),
             "task": self.task.digest(),
             "network": str(network),
             "code": _digest_of_code(type(network).__module__),
@@ -95,7 +118,7 @@ class Pools:
 @cache
 def _digest_of_code(network_module: str) -> str:
     """SHA-256 of the source that makes a row, as it was when this program first asked."""
-    modules = batches, training, confidence, evaluate, jobs, sys.modules[network_module]
+    modules = batches, training, confidence, evaluate, fused, jobs, sys.modules[network_module]
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 

@@ -28,8 +28,8 @@ class Progress:
         self.console = console
 
     @contextmanager
-    def pool(self, name: str, models: int, there: int) -> Iterator[Callable[[], None]]:
-        """While a pool of ``models`` is filled of which some are ``there``; call what it gives at each new one."""
+    def pool(self, name: str, models: int, there: int) -> Iterator[Callable[[int], None]]:
+        """While a pool of ``models`` is filled, some of them ``there``; tell what it gives how many there are."""
         columns = (
             TextColumn(f"{{task.description:<{WIDTH}}}"),
             BarColumn(),
@@ -47,7 +47,7 @@ class Progress:
             speed_estimate_period=60,
         ) as bar:
             task = bar.add_task(name, total=models, completed=there)
-            yield lambda: bar.advance(task)
+            yield lambda made: bar.update(task, completed=made)
         seconds = perf_counter() - start
         made = models - there
         how = f"{made} made in {duration(seconds)}" if made else "all there already"

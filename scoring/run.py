@@ -26,6 +26,7 @@ class Reference:
         pools: what made them: task, device, seed.
         original: the original model's weights and answers.
         retrained: the models that never saw the forget set.
+        seconds_alone: what retraining takes one model at a time; the pools are made faster.
         ceiling: a second, independent pool of them, judged as if it were a submission. No method can be
             expected to score higher; that it does not score 1 is the metric's bias.
         floor: the original model, untouched.
@@ -34,6 +35,7 @@ class Reference:
     pools: Pools
     original: Row
     retrained: Outputs
+    seconds_alone: float
     ceiling: Judged
     floor: Judged
 
@@ -56,11 +58,12 @@ def prepare(pools: Pools, models: int) -> Reference:
     original = pools.original()
     retrained = pools.retrained("retrained", models)
     ceiling = pools.retrained("ceiling", models)
-    floor = Outputs.of_rows([original] * models)
+    floor = Outputs.of_rows([original] * models, models)
     return Reference(
         pools=pools,
         original=original,
         retrained=retrained,
+        seconds_alone=pools.seconds_alone(),
         ceiling=Judged(ceiling, score(ceiling, retrained)),
         floor=Judged(floor, score(floor, retrained)),
     )

@@ -37,16 +37,20 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
-        raise MachineError(
-            f"Cannot write {path}: {error.strerror}. Make room, or name another folder with STORE= or OUT=."
-        ) from error
+        raise _cannot_write(path, error) from error
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of one pool: a folder with a file a row, each a SHA-256 checksum and then an ``.npz``."""
+    """The rows of one pool: a folder with a file a row, each a SHA-256 checksum and then an ``.npz``.
+
+    Attributes:
+        folder: named after the key.
+        key: what decides the rows, as JSON; kept beside them in ``key.json`` for people to read.
+    """
 
     folder: Path
+    key: str
 
     def read(self, indices: Iterable[int]) -> tuple[dict[int, Row], list[int]]:
         """The rows that are there and whole, by index, and the indices of those that are damaged."""
@@ -80,14 +84,21 @@ class Rows:
         The lock goes with the process that holds it, however that process ends. ``on_wait`` is called if there
         is something to wait for.
         """
-        with (self.folder / "lock").open("w") as file:
+        try:
+            file = (self.folder / "lock").open("w")
+        except OSError as error:
+            raise _cannot_write(self.folder / "lock", error) from error
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 on_wait()
                 fcntl.flock(file, fcntl.LOCK_EX)
-            for left_by_a_killed_run in self.folder.glob(".*.tmp"):
-                left_by_a_killed_run.unlink()
+            # Nobody writes here without the lock, so a temporary file is what a killed run left.
+            for leftover in self.folder.glob(".*.tmp"):
+                leftover.unlink()
+            if not (self.folder / "key.json").exists():
+                write_atomically(self.folder / "key.json", self.key.encode())
             yield
 
     def _path(self, index: int) -> Path:
@@ -100,13 +111,22 @@ def open_rows(store: Path, name: str, key: dict[str, str]) -> Rows:
     Args:
         store: the folder of all pools, made if need be.
         name: a readable beginning for the pool's folder.
-        key: what decides the rows; kept beside them in ``key.json`` for people to read.
+        key: what decides the rows.
 
     Raises:
         MachineError: the folder cannot be made or written.
     """
     text = json.dumps(key, indent=2, sort_keys=True)
     folder = store / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    if not (folder / "key.json").exists():
-        write_atomically(folder / "key.json", text.encode())
-    return Rows(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return Rows(folder, text)
+
+
+def _cannot_write(path: Path, error: OSError) -> MachineError:
+    """What to tell a person about it."""
+    return MachineError(
+        f"Cannot write {path}: {error.strerror}. Make room, or name another folder with STORE= or OUT=."
+    )

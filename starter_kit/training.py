@@ -1,6 +1,7 @@
 """How one model of a task is trained. This is the definition; anything faster has to give the same."""
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,16 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
 
 
+def optimizer_of(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """The recipe's optimizer."""
+    return torch.optim.SGD(parameters, recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay)
+
+
+def schedule_of(recipe: Recipe, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
+    """The recipe's learning rate, to be stepped after each epoch."""
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs)
+
+
 def train(net: nn.Module, examples: Examples, recipe: Recipe) -> None:
     """Train ``net`` in place; the order of the examples comes from torch's global generator on the CPU.
 
@@ -45,10 +56,8 @@ def train(net: nn.Module, examples: Examples, recipe: Recipe) -> None:
         examples: the training set: everything for the original model, the retain set for a retrained one.
         recipe: how.
     """
-    optimizer = torch.optim.SGD(
-        net.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs)
+    optimizer = optimizer_of(recipe, net.parameters())
+    schedule = schedule_of(recipe, optimizer)
     net.train()
     for _ in range(recipe.epochs):
         for index in torch.randperm(len(examples)).split(recipe.batch_size):

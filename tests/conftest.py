@@ -35,8 +35,7 @@ def wide_terminal():
 
 def make_pools(store: Path, backend: str = "serial", workers: int = 1, seed: int = 0) -> Pools:
     return Pools(
-        Setting("digits", "cpu", seed),
-        tasks.load("digits"),
+        Setting(tasks.load("digits"), "cpu", seed),
         store,
         backends.load(backend),
         workers,
@@ -52,6 +51,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pools.original()
     pools.retrained("retrained", MODELS)
     pools.retrained("ceiling", MODELS)
+    pools.seconds_alone()
     return folder
 
 

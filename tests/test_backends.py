@@ -1,6 +1,6 @@
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,8 @@ import torch
 
 from scoring import backends
 from scoring.errors import MachineError, SubmissionError
-from scoring.jobs import Setting, Training
+from scoring.jobs import Retraining, Setting
+from starter_kit import tasks
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Squares:
     trouble: str = ""
     at: int = 5
     times: int = 10**9
+    size: int = 1
 
     def prepare(self):
         def run(index):
@@ -100,7 +102,9 @@ def test_no_index_is_no_work(tmp_path):
 
 
 def test_one_two_and_four_workers_train_the_same_models():
-    job = Training(Setting("digits", "cpu", 7), "retrained")
+    task = tasks.load("digits")
+    short = replace(task, recipe=replace(task.recipe, epochs=2))
+    job = Retraining(Setting(short, "cpu", 7), "retrained", size=4)
     expected = run(job, count=4, backend="serial")
     for workers in (1, 2, 4):
         rows = run(job, workers, count=4)

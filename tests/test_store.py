@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import resource
 import subprocess
@@ -90,7 +91,7 @@ def test_a_disk_that_takes_no_more_loses_nothing(rows):
 def test_a_second_process_waits_for_the_lock_and_a_killed_one_lets_go(rows, tmp_path):
     hold = (
         "import sys, time; from pathlib import Path; from scoring.store import Rows\n"
-        "with Rows(Path(sys.argv[1])).lock(print): print('held', flush=True); time.sleep(60)"
+        "with Rows(Path(sys.argv[1]), '').lock(print): print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", hold, str(rows.folder)], stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
@@ -115,3 +116,8 @@ def test_writing_leaves_the_old_file_or_the_new(tmp_path):
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert [file.name for file in path.parent.iterdir()] == ["file"]
+
+
+def test_the_key_is_kept_for_people_to_read(rows):
+    with rows.lock(lambda: None):
+        assert json.loads((rows.folder / "key.json").read_text()) == {"seed": "0"}

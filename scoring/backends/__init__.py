@@ -18,6 +18,10 @@ from scoring.store import Row
 class Job(Protocol):
     """N pieces of work that differ in their index alone."""
 
+    @property
+    def size(self) -> int:
+        """How many models a row holds."""
+
     def prepare(self) -> Callable[[int], Row]:
         """Load what all indices share, and return the function that does one."""
 

@@ -25,11 +25,17 @@ ATTEMPTS = 3
 OUT_OF_MEMORY = 77
 """A worker's exit code for it."""
 
+LIKELY_CAUSES: dict[int, str] = {
+    signal.SIGKILL: ", which the system sends when memory runs out",
+    signal.SIGBUS: ", which the system sends when the shared memory in /dev/shm runs out",
+}
+
 
 @dataclass
 class _Worker:
     process: BaseProcess
     pipe: Connection
+    number: int
     index: int | None = None
 
 
@@ -89,10 +95,12 @@ def _start(job: Job, crew: list[_Worker]) -> _Worker:
     context.set_forkserver_preload(["scoring.pools"])
     ours, theirs = context.Pipe()
     # Not daemonic: a submission may start processes of its own, such as a DataLoader's.
-    process = context.Process(target=_work, args=(job, theirs), daemon=False)
+    taken = {worker.number for worker in crew}
+    number = next(number for number in range(len(crew) + 1) if number not in taken)
+    process = context.Process(target=_work, args=(job, theirs, number), daemon=False)
     process.start()
     theirs.close()
-    crew.append(_Worker(process, ours))
+    crew.append(_Worker(process, ours, number))
     return crew[-1]
 
 
@@ -112,13 +120,11 @@ def _reason(worker: _Worker) -> str:
     if code == OUT_OF_MEMORY:
         return "out of memory"
     if code is not None and code < 0:
-        return f"killed by {signal.Signals(-code).name}" + (
-            ", which the system sends when memory runs out" if -code == signal.SIGKILL else ""
-        )
+        return f"killed by {signal.Signals(-code).name}{LIKELY_CAUSES.get(-code, '')}"
     return f"it ended with exit code {code}"
 
 
-def _work(job: Job, pipe: Connection) -> None:
+def _work(job: Job, pipe: Connection, number: int) -> None:
     """A worker's life: prepare, then do what comes down the pipe until its other end is gone."""
     # Ctrl-C is the parent's to handle.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -127,6 +133,9 @@ def _work(job: Job, pipe: Connection) -> None:
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     torch.set_num_threads(1)
+    if torch.cuda.is_available():
+        # What "cuda" means in this worker: all GPUs get their share of the workers.
+        torch.cuda.set_device(number % torch.cuda.device_count())
     do = None
     while True:
         try:
