@@ -92,7 +92,7 @@ class Retraining:
             done = 0
             while done < self.size:
                 try:
-                    rows.append(_retrained(task, seeds[done : done + at_once], alone))
+                    rows.append(retrained(task, seeds[done : done + at_once], alone))
                     done += at_once
                 except torch.OutOfMemoryError:
                     if at_once == 1:
@@ -114,8 +114,8 @@ def why_not_fused(task: Task) -> str | None:
     return None
 
 
-def _retrained(task: Task, seeds: list[int], alone: bool) -> Row:
-    """Models trained from these seeds: at once, or the only one by itself."""
+def retrained(task: Task, seeds: list[int], alone: bool) -> Row:
+    """The row of models trained from these seeds: at once, or, if ``alone``, the only one by the definition."""
     start = _clock()
     if alone:
         net = _trained(task, task.retain, task.recipe, seeds[0])

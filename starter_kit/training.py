@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,23 +12,25 @@ from torch.nn.functional import cross_entropy
 
 from starter_kit.batches import Examples
 
+MOMENTUM = 0.9
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """Stochastic gradient descent with momentum on the cross-entropy, cosine learning rate by epoch.
+    """Minimising the cross-entropy with a learning rate that falls along a cosine, epoch by epoch.
 
     Attributes:
+        optimizer: "sgd", with momentum 0.9, or "adam".
         epochs: passes over the training set.
         batch_size: examples a step; the last batch of a pass may be smaller.
         learning_rate: in the first epoch; it falls to almost zero in the last.
-        momentum: in [0, 1).
         weight_decay: the L2 penalty's factor.
     """
 
+    optimizer: Literal["sgd", "adam"]
     epochs: int
     batch_size: int
     learning_rate: float
-    momentum: float
     weight_decay: float
 
 
@@ -39,8 +42,13 @@ def seed_everything(seed: int) -> None:
 
 
 def optimizer_of(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The recipe's optimizer."""
-    return torch.optim.SGD(parameters, recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay)
+    """The recipe's optimizer. Both kinds treat each weight alone, so that many models can share one."""
+    parameters = list(parameters)
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(parameters, recipe.learning_rate, MOMENTUM, weight_decay=recipe.weight_decay)
+    # Capturable: on a GPU its step count lives there, so that a whole training step can be recorded.
+    on_gpu = parameters[0].is_cuda
+    return torch.optim.Adam(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay, capturable=on_gpu)
 
 
 def schedule_of(recipe: Recipe, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:

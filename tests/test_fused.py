@@ -12,7 +12,7 @@ from scoring.fused import CannotFuseError, FusedNetwork, advance_one_by_one, adv
 from scoring.jobs import Retraining, Setting, why_not_fused
 from starter_kit import tasks
 from starter_kit.batches import Examples
-from starter_kit.training import seed_everything, train
+from starter_kit.training import Recipe, seed_everything, train
 from tests.conftest import make_pools
 
 SEEDS = (3, 2**63 + 5, 8)
@@ -35,16 +35,18 @@ def pictures(size):
     return Examples(inputs, torch.randint(10, (size,), generator=generator), numbers, numbers)
 
 
+DIGITS = exact_network, exact(tasks.load("digits").retain)
+RESNET = lambda: resnet18(num_classes=10).double(), pictures(40)
 CASES = {
-    "digits, a whole epoch": (exact_network, exact(tasks.load("digits").retain), 1),
-    "resnet18, some steps": (lambda: resnet18(num_classes=10).double(), pictures(40), 2),
+    "digits, a whole epoch": (*DIGITS, Recipe("sgd", 1, 64, 0.1, 5e-4)),
+    "digits, two epochs of Adam": (*DIGITS, Recipe("adam", 2, 64, 0.001, 5e-3)),
+    "resnet18, some steps": (*RESNET, Recipe("sgd", 2, 16, 0.1, 5e-4)),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_each_model_is_what_it_is_alone(case):
-    network, examples, epochs = CASES[case]
-    recipe = replace(tasks.load("digits").recipe, epochs=epochs, batch_size=64 if epochs == 1 else 16)
+    network, examples, recipe = CASES[case]
     assert len(examples) % recipe.batch_size, "the smaller last batch has to be there"
     together = fused.train_fused(network, examples, recipe, SEEDS)
     together_logits = logits_of_all(together, examples)

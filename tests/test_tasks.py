@@ -10,7 +10,7 @@ from starter_kit import tasks
 from starter_kit.tasks import digits
 from starter_kit.training import seed_everything, train
 
-DIGESTS = {"digits": "1218ef141d52fc29489f6429ee37af478d24e6f326dc57b25957fce06ac74ef1"}
+DIGESTS = {"digits": "56b1c4ad584e039dfecac3ddf8506898d2956925624c99be979de8dd961ca790"}
 """The same on every machine; a change of it changes what is scored."""
 
 

@@ -19,7 +19,7 @@ from starter_kit.training import Recipe
 SESSION_STARTS = (0, 130, 256, 386, 516, 646, 776, 905, 1029, 1157, 1287, 1415, 1545, 1667)
 FORGET_SESSION = 12
 SPLIT_SEED = 0
-RECIPE = Recipe(epochs=10, batch_size=64, learning_rate=0.1, momentum=0.9, weight_decay=5e-4)
+RECIPE = Recipe("sgd", epochs=10, batch_size=64, learning_rate=0.1, weight_decay=5e-4)
 
 
 def task() -> Task:

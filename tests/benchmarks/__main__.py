@@ -1,7 +1,6 @@
 """Measure everything, each in a process of its own; print a table and write one results file named by device."""
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -9,24 +8,13 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks import machine
+
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = ("epsilon", "loaders", "whole_score")
-
-
-def machine() -> str:
-    """A name for the device, fit for a file."""
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu {len(os.sched_getaffinity(0))} cores"
-    return name.lower().replace(" ", "-")
-
-
-def processor() -> str:
-    """What the system calls its processor."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+BENCHMARKS = ("epsilon", "loaders", "digits", "competition", "whole_score")
 
 
 def run(name: str) -> dict[str, float]:
@@ -44,20 +32,30 @@ def commit() -> str:
 
 if __name__ == "__main__":
     console = Console()
+    figures: dict[str, dict[str, float]] = {}
+    for name in BENCHMARKS:
+        console.print(f"measuring {name} ...", style="dim")
+        figures[name] = run(name)
     record = {
-        "device": machine(),
-        "processor": processor(),
+        "device": machine.name(),
+        "processor": machine.processor(),
         "date": datetime.now(UTC).date().isoformat(),
         "commit": commit(),
         "versions": {"python": platform.python_version()}
         | {name: metadata.version(name) for name in ("torch", "numpy", "scikit-learn")},
-        "figures": {},
+        "ratios": {
+            "retrained_vs_organisers": figures["digits"]["retrained_vs_organisers"],
+            "retrained_vs_organisers_at_competition_scale": figures["competition"]["retrained_vs_organisers"],
+            "unlearned_vs_sequential": figures["digits"]["unlearned_vs_sequential"],
+            "epsilon_vs_organisers": figures["epsilon"]["ratio_vs_organisers"],
+            "retrained_vs_floor": figures["digits"]["retrained_vs_floor"],
+            "retrained_vs_floor_at_competition_scale": figures["competition"]["retrained_vs_floor"],
+        },
+        "figures": figures,
     }
     table = Table("benchmark", "figure", "value", title=f"{record['device']} ({record['processor']})")
-    for name in BENCHMARKS:
-        console.print(f"measuring {name} ...", style="dim")
-        record["figures"][name] = run(name)
-        for figure, value in record["figures"][name].items():
+    for name, values in (*figures.items(), ("ratios", record["ratios"])):
+        for figure, value in values.items():
             table.add_row(name, figure.replace("_", " "), f"{value:,.4g}")
         table.add_section()
     RESULTS.mkdir(exist_ok=True)

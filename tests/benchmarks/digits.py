@@ -1,0 +1,190 @@
+"""Training on digits: the organisers' way, the definition, and the ways to advance many models, side by side."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from scipy.stats import ks_2samp
+from torch import func
+from torch.nn.functional import cross_entropy
+
+from scoring import backends, jobs
+from scoring.fused import train_fused
+from scoring.jobs import Retraining, Setting
+from scoring.outputs import Outputs
+from scoring.pools import Pools
+from scoring.progress import Progress
+from scoring.submission import read
+from starter_kit import tasks
+from starter_kit.training import train
+from tests.benchmarks import machine, organisers
+
+TASK = tasks.load("digits")
+GROWTH = (1, 8, 32, 128, 512)
+ROUNDS = 3
+AGREEMENT_MODELS = 128
+
+
+def measure() -> dict[str, float]:
+    """Seconds a model by each way, models an hour as their number and that of workers grow, and whether pools agree."""
+    figures = {**_ways(), **_growth(), **_unlearning()}
+    best = 3600 / figures[f"models_an_hour_{GROWTH[-1]}"]
+    theirs = figures["organisers_seconds_a_model"] + figures["organisers_answers_seconds_a_model"]
+    figures["retrained_vs_organisers"] = theirs / best
+    figures["retrained_vs_floor"] = best / machine.floor_seconds(TASK.network(), TASK.retain, TASK.recipe)
+    return figures | _agreement()
+
+
+def _seconds(do: Callable[[], object]) -> float:
+    machine.synchronize()
+    start = time.perf_counter()
+    do()
+    machine.synchronize()
+    return time.perf_counter() - start
+
+
+def _ways() -> dict[str, float]:
+    """Medians over rounds in which every way has its turn; one epoch is timed, and multiplied."""
+    device = torch.device(machine.DEVICE)
+    task = TASK.to(device)
+    recipe = replace(task.recipe, epochs=1)
+    dicts = organisers.loader_of_dicts(task.retain)
+    all_dicts = [organisers.loader_of_dicts(examples) for examples in task.sets.values()]
+    cores = torch.get_num_threads()
+
+    def theirs() -> None:
+        torch.set_num_threads(cores)
+        for _ in organisers.steps(task.network().to(device), dicts, device):
+            pass
+        torch.set_num_threads(1)
+
+    def their_answers() -> None:
+        torch.set_num_threads(cores)
+        organisers.answers(task.network().to(device), all_dicts, device)
+        torch.set_num_threads(1)
+
+    def alone() -> None:
+        train(task.network().to(device), task.retain, recipe)
+
+    def fused(models: int) -> None:
+        train_fused(task.network, task.retain, recipe, range(models))
+
+    ways: dict[str, tuple[int, Callable[[], None]]] = {
+        "organisers": (1, theirs),
+        "alone_one_thread": (1, alone),
+        "vmap_8_one_thread": (8, partial(_vmap_epoch, task, 8)),
+        **{f"grouped_{models}_one_thread": (models, partial(fused, models)) for models in (2, 4, 8, 16, 32)},
+    }
+    torch.set_num_threads(1)
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, (models, way) in ways.items():
+            seconds[name].append(task.recipe.epochs * _seconds(way) / models)
+    figures = {f"{name}_seconds_a_model": statistics.median(values) for name, values in seconds.items()}
+    figures["organisers_answers_seconds_a_model"] = statistics.median(_seconds(their_answers) for _ in range(ROUNDS))
+    torch.set_num_threads(cores)
+    return figures
+
+
+def _vmap_epoch(task: tasks.Task, models: int) -> None:
+    """An epoch of many models by `torch.func`, the general way to which grouped convolutions are held."""
+    networks = [task.network().to(machine.DEVICE).train() for _ in range(models)]
+    parameters, buffers = func.stack_module_state(networks)
+    optimizer = torch.optim.SGD(parameters.values(), task.recipe.learning_rate, 0.9, weight_decay=5e-4)
+    skeleton = networks[0]
+
+    def loss_of(one: dict, of_norms: dict, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(func.functional_call(skeleton, (one, of_norms), (inputs,)), targets)
+
+    for index in torch.stack([torch.randperm(len(task.retain)) for _ in networks]).split(64, dim=1):
+        inputs, targets = task.retain.take(index.flatten())
+        gradients = func.vmap(func.grad(loss_of))(
+            parameters, buffers, inputs.unflatten(0, index.shape), targets.unflatten(0, index.shape)
+        )
+        for name, parameter in parameters.items():
+            parameter.grad = gradients[name]
+        optimizer.step()
+
+
+def _pools(folder: str, workers: int) -> Pools:
+    quiet = Progress(Console(stderr=True, quiet=True))
+    return Pools(Setting(TASK, machine.DEVICE, 0), Path(folder), backends.load("processes"), workers, quiet)
+
+
+def _growth() -> dict[str, float]:
+    """The whole way to a pool, from the start of the workers to rows on disk."""
+    figures = {f"models_an_hour_{models}": _hourly(models, machine.WORKERS) for models in GROWTH}
+    return figures | {f"models_an_hour_64_with_{workers}_workers": _hourly(64, workers) for workers in (1, 2, 4)}
+
+
+def _hourly(models: int, workers: int) -> float:
+    """Retrained models an hour when a pool of this size is made from nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        pools = _pools(folder, workers)
+        return 3600 * models / _seconds(lambda: pools.retrained("retrained", models))
+
+
+def _unlearning(models: int = 64) -> dict[str, float]:
+    """A submission's pool: in workers, and one run after the other in this process with all its threads."""
+    submission = read(Path("submissions/finetune.py"))
+    with tempfile.TemporaryDirectory() as folder:
+        pools = _pools(folder, machine.WORKERS)
+        original = pools.original()
+        ours = _seconds(lambda: pools.unlearned(submission, original, models)) / models
+    state = {name.removeprefix("state."): torch.tensor(value) for name, value in original.items() if "state." in name}
+    device = torch.device(machine.DEVICE)
+    task = TASK.to(device)
+    sets = [organisers.loader_of_dicts(examples) for examples in task.sets.values()]
+
+    def sequential() -> None:
+        net = task.network().to(device)
+        net.load_state_dict(state)
+        for _ in organisers.steps(net, sets[0], device):
+            pass
+        organisers.answers(net, sets, device)
+
+    theirs = statistics.median(_seconds(sequential) for _ in range(5))
+    return {
+        "unlearned_seconds_a_model": ours,
+        "unlearned_sequential_seconds_a_model": theirs,
+        "unlearned_vs_sequential": theirs / ours,
+    }
+
+
+def _agreement() -> dict[str, float]:
+    """Whether the outputs of models trained at once can be told from those of models trained one at a time."""
+    fused = _outputs(Retraining(Setting(TASK, machine.DEVICE, 1), "retrained", 8))
+    alone = _outputs(Alone(Setting(TASK, machine.DEVICE, 2), "retrained", 1))
+    confidences = zip(fused.forget_confidence.T, alone.forget_confidence.T, strict=True)
+    p_values = np.array([ks_2samp(*pair).pvalue for pair in confidences])
+    accuracies = fused.test_accuracy, alone.test_accuracy
+    spread = sum(values.var(ddof=1) / AGREEMENT_MODELS for values in accuracies) ** 0.5
+    return {
+        "agreement_share_of_examples_with_ks_p_below_5_percent": float((p_values < 0.05).mean()),
+        "agreement_smallest_ks_p_times_examples": float(p_values.min() * len(p_values)),
+        "agreement_test_accuracy_difference_in_standard_errors": float(
+            (accuracies[0].mean() - accuracies[1].mean()) / spread
+        ),
+    }
+
+
+class Alone(Retraining):
+    """Retraining by the definition, one model at a time."""
+
+    def prepare(self) -> Callable:
+        """As if the network could not be fused."""
+        task = self.setting.load()
+        return lambda index: jobs.retrained(task, [self.setting.seed_of(self.role, index)], alone=True)
+
+
+def _outputs(job: Retraining) -> Outputs:
+    """What a pool of them answers."""
+    rows = dict(backends.load("processes")(job, range(AGREEMENT_MODELS // job.size), machine.WORKERS))
+    return Outputs.of_rows([rows[unit] for unit in sorted(rows)], AGREEMENT_MODELS)
