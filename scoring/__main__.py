@@ -1,6 +1,5 @@
 """The command line: ``python -m scoring``."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,6 @@ MADE = Path("out")
 """Everything that is made goes in here, unless it is told otherwise."""
 
 FEWEST_MODELS = 8
-GPU_WORKERS = 8
 
 app = typer.Typer(
     help="Score machine unlearning by the rules of the NeurIPS 2023 Machine Unlearning Challenge.",
@@ -88,7 +86,7 @@ Out = Annotated[
 Store = Annotated[Path, typer.Option("--store", help="The folder that finished models' answers are kept in.")]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, show_default="one a core; on a GPU 8 at most", help="Models made at a time."),
+    typer.Option("--workers", min=1, show_default="one a core; on a GPU as many as pay", help="Models made at a time."),
 ]
 BackendName = Annotated[
     str,
@@ -181,9 +179,6 @@ def judge_command(
 
 def _pools(task: str, device: str, seed: int, store: Path, workers: int | None, backend: str) -> Pools:
     """What the options describe."""
-    if workers is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        workers = cores if device == "cpu" else min(cores, GPU_WORKERS)
     return Pools(
         Setting(tasks.load(task), device, seed),
         store,

@@ -56,7 +56,8 @@ def strongest_epsilons(
     models, examples = unlearned.shape
     count = np.arange(models + 1)
     rates = count.astype(np.float32) / np.float32(models)
-    table = epsilon_of_rates(rates[:, None], rates[None, :], delta)
+    # A rule that is discarded is below all others.
+    table = np.nan_to_num(epsilon_of_rates(rates[:, None], rates[None, :], delta), nan=-1, posinf=np.inf).ravel()
 
     epsilons = np.full(examples, EPSILON_CAP)
     undecided = 0
@@ -65,10 +66,12 @@ def strongest_epsilons(
         if wide == 0 or narrow / wide < COLLAPSED_RANGE_RATIO:
             continue
         positive, negative = (theirs, ours) if np.median(theirs) > np.median(ours) else (ours, theirs)
-        found = [table[family.error_counts(positive, negative)] for family in families]
-        strongest = np.fmax.reduce(np.concatenate(found))
-        if np.isnan(strongest):
+        strongest = -1.0
+        for family in families:
+            false_positives, false_negatives = family.error_counts(positive, negative)
+            strongest = max(strongest, float(table.take(false_positives * (models + 1) + false_negatives).max()))
+        if strongest < 0:
             undecided += 1
         else:
-            epsilons[example] = min(float(strongest), EPSILON_CAP)
+            epsilons[example] = min(strongest, EPSILON_CAP)
     return epsilons, undecided

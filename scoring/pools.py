@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -19,6 +20,7 @@ from scoring.outputs import Outputs
 from scoring.progress import Progress
 from scoring.store import Row, open_rows
 from scoring.submission import Submission
+from scoring.workers import cores, gpus, run_on_shared_gpus
 from starter_kit import batches, training
 from starter_kit.tasks import Task
 
@@ -36,14 +38,14 @@ class Pools:
         setting: task, device and seed.
         store: the folder of all finished rows.
         backend: how jobs are run.
-        workers: how many at a time.
+        workers: how many at a time; None for as many as the device can use.
         progress: what the person sees of it.
     """
 
     setting: Setting
     store: Path
     backend: Backend
-    workers: int
+    workers: int | None
     progress: Progress
 
     @property
@@ -71,7 +73,9 @@ class Pools:
 
     def seconds_alone(self) -> float:
         """The median time of retraining one model at a time, as many at a time as submissions run."""
-        rows = self._fill("stopwatch", STOPWATCH_RUNS, Stopwatch(self.setting), {"workers": str(self.workers)})
+        rows = self._fill(
+            "stopwatch", STOPWATCH_RUNS, Stopwatch(self.setting), {"workers": str(self.workers or cores())}
+        )
         return float(np.median([row["seconds"] for row in rows]))
 
     def _fill(self, name: str, models: int, job: Job, key: dict[str, str]) -> list[Row]:
@@ -89,7 +93,7 @@ class Pools:
 
             with self.progress.pool(name, models, there()) as show:
                 try:
-                    for unit, row in self.backend(job, missing, self.workers):
+                    for unit, row in self._run(job, missing):
                         rows.write(unit, row)
                         done[unit] = row
                         show(there())
@@ -97,6 +101,16 @@ class Pools:
                     error.add_note(f"{there()} of {models} models of this pool are safe in {rows.folder}.")
                     raise
         return [done[unit] for unit in units]
+
+    def _run(self, job: Job, units: list[int]) -> Iterator[tuple[int, Row]]:
+        """The units' rows, by as many workers as were asked for or can be used."""
+        on_gpus = gpus(self.setting.device)
+        if self.workers or not on_gpus:
+            return self.backend(job, units, self.workers or cores())
+        if isinstance(job, Unlearning):
+            return run_on_shared_gpus(self.backend, job, units, on_gpus, most=max(cores(), on_gpus))
+        # A group of models fills a GPU by itself.
+        return self.backend(job, units, on_gpus)
 
     def _common_key(self, job: Job) -> dict[str, str]:
         """Everything beside a submission that can change a bit of a row."""

@@ -63,6 +63,19 @@ def test_single_threshold_counts_like_the_naive_way(seed):
     assert sum(found.values()) == sum(expected.values())
 
 
+@pytest.mark.parametrize(("seed", "digits"), [(0, None), (1, 1), (2, 2), (3, 0)])
+def test_the_ends_of_intervals_and_what_lies_below_them_to_the_bit(seed, digits):
+    pool, other = pools(seed, digits=digits)
+    left, right = double_threshold._ends(pool)
+    width = np.ptp(pool)
+    for ends, end in zip(left, right, strict=True):
+        np.testing.assert_array_equal(ends, np.linspace(end - width - 2, end - width + 2, 400))
+    # Values on the very ends, beside them and far outside.
+    some = left[:: len(left) // 9, ::40].ravel()
+    values = np.sort(np.concatenate([pool, other, some, np.nextafter(some, 9), [-1e3, 1e3]]))
+    np.testing.assert_array_equal(double_threshold._count_below(values, left), np.searchsorted(values, left))
+
+
 @pytest.mark.parametrize("digits", [None, 1])
 def test_double_threshold_counts_like_the_naive_way(digits):
     given = pools(0, models=16, digits=digits)

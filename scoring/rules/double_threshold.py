@@ -7,10 +7,13 @@ THRESHOLDS_PER_UNIT = 100
 BUFFER = 2.0
 """How far, in units of confidence, either end of the interval moves around the narrower pool's range."""
 
+CELLS = 2**14
+"""Of the look-up that stands for a binary search: so many that most of them have no confidence in them."""
+
 
 def error_counts(
     positive: NDArray[np.float64], negative: NDArray[np.float64]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Errors of some 160,000 intervals about as wide as the narrower pool, which counts as positive here.
 
     The right end takes about 400 places around the narrower pool's maximum, and for each of them the left
@@ -26,23 +29,50 @@ def error_counts(
     """
     if np.ptp(positive) >= np.ptp(negative):
         positive, negative = negative, positive
-    width = np.ptp(positive)
-    first, last = positive.min() + width - BUFFER, positive.max() + BUFFER
-    right = np.linspace(first, last, int(np.ceil((last - first) * THRESHOLDS_PER_UNIT)))
-    lefts = int(np.ceil(2 * BUFFER * THRESHOLDS_PER_UNIT))
-    left = np.linspace(right - width - BUFFER, right - width + BUFFER, lefts, axis=1)
+    left, right = _ends(positive)
 
-    false_positives = _inside(negative, left, right)
-    false_negatives = len(positive) - _inside(positive, left, right)
+    both = np.concatenate([positive, negative])
+    order = np.argsort(both, kind="stable")
+    both = both[order]
+    # How many of either pool are among the first g of both.
+    positives = np.concatenate([[0], np.cumsum(order < len(positive))]).astype(np.int32)
+    negatives = np.arange(len(positives), dtype=np.int32) - positives
+
+    up_to_right = np.searchsorted(both, right, side="right").astype(np.int32)[:, None]
+    # An interval whose left end lies beyond its right end is empty.
+    before_left = np.minimum(_count_below(both, left), up_to_right)
+    false_positives = negatives[up_to_right] - negatives[before_left]
+    false_negatives = len(positive) - positives[up_to_right] + positives[before_left]
     return false_positives.ravel(), false_negatives.ravel()
 
 
-def _inside(
-    confidences: NDArray[np.float64], left: NDArray[np.float64], right: NDArray[np.float64]
-) -> NDArray[np.intp]:
-    """How many of [N] confidences lie in [left[r, l], right[r]], for each r and l."""
-    ordered = np.sort(confidences)
-    up_to_right = np.searchsorted(ordered, right, side="right")
-    before_left = np.searchsorted(ordered, left, side="left")
-    # An empty interval (left beyond right) would count negative.
-    return np.maximum(up_to_right[:, None] - before_left, 0)
+def _ends(narrow: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Left ends [R, L] and right ends [R] of the intervals, to the bit those of ``np.linspace`` for each right end."""
+    width = np.ptp(narrow)
+    first, last = narrow.min() + width - BUFFER, narrow.max() + BUFFER
+    right = np.linspace(first, last, int(np.ceil((last - first) * THRESHOLDS_PER_UNIT)))
+    lefts = int(np.ceil(2 * BUFFER * THRESHOLDS_PER_UNIT))
+    start, stop = right - width - BUFFER, right - width + BUFFER
+    left = np.multiply.outer((stop - start) / (lefts - 1), np.arange(lefts, dtype=np.float64))
+    left += start[:, None]
+    left[:, -1] = stop
+    return left, right
+
+
+def _count_below(ordered: NDArray[np.float64], queries: NDArray[np.float64]) -> NDArray[np.int32]:
+    """``np.searchsorted(ordered, queries)`` for very many queries in a known range.
+
+    The range is cut into cells. Since rounding keeps the order of numbers, a query has below it all values of the
+    cells before its own and none of those after; only in a cell that has values itself is there anything to search.
+    """
+    low, high = queries.min(), queries.max()
+    scale = (CELLS - 1) / (high - low)
+    values_at = np.clip((ordered - low) * scale, -1, CELLS).astype(np.int32)
+    before_cell = np.searchsorted(values_at, np.arange(CELLS + 1)).astype(np.int32)
+    offset = queries - low
+    offset *= scale
+    cell = offset.astype(np.int32)
+    found = before_cell[cell].ravel()
+    unsure = np.flatnonzero((before_cell[1:] > before_cell[:-1])[cell])
+    found[unsure] = np.searchsorted(ordered, queries.ravel()[unsure])
+    return found.reshape(queries.shape)

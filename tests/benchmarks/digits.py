@@ -22,6 +22,7 @@ from scoring.outputs import Outputs
 from scoring.pools import Pools
 from scoring.progress import Progress
 from scoring.submission import read
+from scoring.workers import cores, gpus
 from starter_kit import tasks
 from starter_kit.training import train
 from tests.benchmarks import machine, organisers
@@ -56,17 +57,17 @@ def _ways() -> dict[str, float]:
     task = TASK.to(device)
     recipe = replace(task.recipe, epochs=1)
     dicts = organisers.loader_of_dicts(task.retain)
+    validation = organisers.loader_of_dicts(task.validation)
     all_dicts = [organisers.loader_of_dicts(examples) for examples in task.sets.values()]
-    cores = torch.get_num_threads()
+    threads = torch.get_num_threads()
 
     def theirs() -> None:
-        torch.set_num_threads(cores)
-        for _ in organisers.steps(task.network().to(device), dicts, device):
-            pass
+        torch.set_num_threads(threads)
+        organisers.epoch(task.network().to(device), dicts, validation, device)
         torch.set_num_threads(1)
 
     def their_answers() -> None:
-        torch.set_num_threads(cores)
+        torch.set_num_threads(threads)
         organisers.answers(task.network().to(device), all_dicts, device)
         torch.set_num_threads(1)
 
@@ -89,7 +90,7 @@ def _ways() -> dict[str, float]:
             seconds[name].append(task.recipe.epochs * _seconds(way) / models)
     figures = {f"{name}_seconds_a_model": statistics.median(values) for name, values in seconds.items()}
     figures["organisers_answers_seconds_a_model"] = statistics.median(_seconds(their_answers) for _ in range(ROUNDS))
-    torch.set_num_threads(cores)
+    torch.set_num_threads(threads)
     return figures
 
 
@@ -113,18 +114,18 @@ def _vmap_epoch(task: tasks.Task, models: int) -> None:
         optimizer.step()
 
 
-def _pools(folder: str, workers: int) -> Pools:
+def _pools(folder: str, workers: int | None) -> Pools:
     quiet = Progress(Console(stderr=True, quiet=True))
     return Pools(Setting(TASK, machine.DEVICE, 0), Path(folder), backends.load("processes"), workers, quiet)
 
 
 def _growth() -> dict[str, float]:
     """The whole way to a pool, from the start of the workers to rows on disk."""
-    figures = {f"models_an_hour_{models}": _hourly(models, machine.WORKERS) for models in GROWTH}
+    figures = {f"models_an_hour_{models}": _hourly(models, None) for models in GROWTH}
     return figures | {f"models_an_hour_64_with_{workers}_workers": _hourly(64, workers) for workers in (1, 2, 4)}
 
 
-def _hourly(models: int, workers: int) -> float:
+def _hourly(models: int, workers: int | None) -> float:
     """Retrained models an hour when a pool of this size is made from nothing."""
     with tempfile.TemporaryDirectory() as folder:
         pools = _pools(folder, workers)
@@ -135,20 +136,19 @@ def _unlearning(models: int = 64) -> dict[str, float]:
     """A submission's pool: in workers, and one run after the other in this process with all its threads."""
     submission = read(Path("submissions/finetune.py"))
     with tempfile.TemporaryDirectory() as folder:
-        pools = _pools(folder, machine.WORKERS)
+        pools = _pools(folder, None)
         original = pools.original()
         ours = _seconds(lambda: pools.unlearned(submission, original, models)) / models
     state = {name.removeprefix("state."): torch.tensor(value) for name, value in original.items() if "state." in name}
     device = torch.device(machine.DEVICE)
     task = TASK.to(device)
-    sets = [organisers.loader_of_dicts(examples) for examples in task.sets.values()]
+    sets = {name: organisers.loader_of_dicts(examples) for name, examples in task.sets.items()}
 
     def sequential() -> None:
         net = task.network().to(device)
         net.load_state_dict(state)
-        for _ in organisers.steps(net, sets[0], device):
-            pass
-        organisers.answers(net, sets, device)
+        organisers.epoch(net, sets["retain"], sets["validation"], device)
+        organisers.answers(net, list(sets.values()), device)
 
     theirs = statistics.median(_seconds(sequential) for _ in range(5))
     return {
@@ -186,5 +186,5 @@ class Alone(Retraining):
 
 def _outputs(job: Retraining) -> Outputs:
     """What a pool of them answers."""
-    rows = dict(backends.load("processes")(job, range(AGREEMENT_MODELS // job.size), machine.WORKERS))
+    rows = dict(backends.load("processes")(job, range(AGREEMENT_MODELS // job.size), gpus(machine.DEVICE) or cores()))
     return Outputs.of_rows([rows[unit] for unit in sorted(rows)], AGREEMENT_MODELS)

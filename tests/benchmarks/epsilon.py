@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from scoring import epsilons
 from tests.benchmarks import organisers
@@ -38,8 +37,6 @@ def measure() -> dict[str, float]:
         for case in {key.split("/")[0] for key in GOLDEN}
     )
 
-    # All cores for theirs, as they would have; ours above has one.
-    torch.set_num_threads(torch.get_num_threads())
     seconds, differences = [], []
     for example in range(RUNS):
         start = time.perf_counter()

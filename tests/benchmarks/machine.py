@@ -1,6 +1,5 @@
 """What the machine is, and the least time that its arithmetic allows."""
 
-import os
 import platform
 import statistics
 import time
@@ -12,17 +11,16 @@ from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from scoring.fused import FusedNetwork
+from scoring.workers import cores
 from starter_kit.batches import Examples
 from starter_kit.training import Recipe
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-CORES = len(os.sched_getaffinity(0))
-WORKERS = min(CORES, 8) if DEVICE == "cuda" else CORES
 
 
 def name() -> str:
     """A name for the device, fit for a file."""
-    device = torch.cuda.get_device_name() if DEVICE == "cuda" else f"cpu {CORES} cores"
+    device = torch.cuda.get_device_name() if DEVICE == "cuda" else f"cpu {cores()} cores"
     return device.lower().replace(" ", "-")
 
 
