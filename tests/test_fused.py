@@ -1,3 +1,4 @@
+import weakref
 from dataclasses import replace
 from functools import partial
 
@@ -207,3 +208,20 @@ def test_groups_do_not_depend_on_how_many_models_are_asked_for(tmp_path):
     np.testing.assert_array_equal(few.forget_confidence, many.forget_confidence[:5])
     assert len(set(many.seeds.tolist())) == 11
     np.testing.assert_array_equal(pools[0].retrained("retrained", 11).forget_confidence, many.forget_confidence)
+
+
+def test_no_more_models_are_held_than_are_trained_at_once():
+    alive = weakref.WeakSet()
+    most = 0
+
+    def network():
+        nonlocal most
+        net = tasks.load("digits").network()
+        alive.add(net)
+        most = max(most, len(alive))
+        return net
+
+    run = Retraining(Setting(short_task(network=network), "cpu", 0), "retrained", size=4).prepare()
+    for group in range(3):
+        run(group)
+    assert most == 4
