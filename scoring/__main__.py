@@ -11,7 +11,7 @@ from rich.console import Console
 
 from scoring import backends, comparison, report, run
 from scoring.errors import InputError, KitError
-from scoring.jobs import Setting
+from scoring.jobs.setting import Setting
 from scoring.outputs import Outputs
 from scoring.pools import Pools
 from scoring.progress import Progress

@@ -12,22 +12,32 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from scoring import confidence, evaluate, fused, jobs
 from scoring.backends import Backend, Job
 from scoring.errors import KitError
-from scoring.jobs import STATE, Original, Retraining, Setting, Stopwatch, Unlearning, why_not_fused
+from scoring.jobs.setting import Setting
+from scoring.jobs.training import STATE, Original, Retraining, Stopwatch, why_not_fused
+from scoring.jobs.unlearning import Unlearning
 from scoring.outputs import Outputs
 from scoring.progress import Progress
 from scoring.store import Row, open_rows
 from scoring.submission import Submission
 from scoring.workers import cores, gpus, run_on_shared_gpus
-from starter_kit import batches, training
 from starter_kit.tasks import Task
 
 GROUP_SIZES = {"cpu": 8, "cuda": 32}
 """Models trained at once: on a CPU more of them outgrow its caches, on a GPU fewer leave it idle."""
 
 STOPWATCH_RUNS = 8
+
+MAKES_ROWS = (
+    "scoring.confidence",
+    "scoring.evaluate",
+    "scoring.fused",
+    "scoring.jobs",
+    "starter_kit.batches",
+    "starter_kit.training",
+)
+"""The modules, and packages with all that is in them, of which any change may change a bit of a row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +142,8 @@ class Pools:
 @cache
 def _digest_of_code(network_module: str) -> str:
     """SHA-256 of the source that makes a row, as it was when this program first asked."""
-    modules = batches, training, confidence, evaluate, fused, jobs, sys.modules[network_module]
-    return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
+    names = sorted(name for name in sys.modules if name.startswith((*MAKES_ROWS, network_module)))
+    return hashlib.sha256("".join(inspect.getsource(sys.modules[name]) for name in names).encode()).hexdigest()
 
 
 def _digest_of_state(row: Row) -> str:

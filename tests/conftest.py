@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from scoring import backends
 from scoring.__main__ import app
-from scoring.jobs import Setting
+from scoring.jobs.setting import Setting
 from scoring.pools import Pools
 from scoring.progress import Progress
 from starter_kit import tasks

@@ -9,7 +9,8 @@ import torch
 
 from scoring import backends
 from scoring.errors import MachineError, SubmissionError
-from scoring.jobs import Retraining, Setting
+from scoring.jobs.setting import Setting
+from scoring.jobs.training import Retraining
 from starter_kit import tasks
 
 

@@ -8,9 +8,13 @@ import torch
 from torch import nn
 from torchvision.models import resnet18
 
-from scoring import fused, jobs
-from scoring.fused import CannotFuseError, FusedNetwork, advance_one_by_one, advance_with_graphs, logits_of_all
-from scoring.jobs import Retraining, Setting, why_not_fused
+from scoring.evaluate import answers, logits_of_one
+from scoring.fused import CannotFuseError, FusedNetwork, logits_of_all, train_fused
+from scoring.fused.layers import FusedConv2d
+from scoring.fused.training import advance_one_by_one, advance_with_graphs
+from scoring.jobs import training
+from scoring.jobs.setting import Setting
+from scoring.jobs.training import Retraining, why_not_fused
 from starter_kit import tasks
 from starter_kit.batches import Examples
 from starter_kit.training import Recipe, seed_everything, train
@@ -49,7 +53,7 @@ CASES = {
 def test_each_model_is_what_it_is_alone(case):
     network, examples, recipe = CASES[case]
     assert len(examples) % recipe.batch_size, "the smaller last batch has to be there"
-    together = fused.train_fused(network, examples, recipe, SEEDS)
+    together = train_fused(network, examples, recipe, SEEDS)
     together_logits = logits_of_all(together, examples)
     norms = [module for module in together.modules() if isinstance(module, nn.BatchNorm2d)]
     for place, seed in enumerate(SEEDS):
@@ -71,7 +75,7 @@ def test_each_model_is_what_it_is_alone(case):
 )
 def test_only_taps_that_never_meet_data_are_left_out(size, stride, kernel):
     layers = [nn.Conv2d(3, 5, 3, stride=stride, padding=1) for _ in range(2)]
-    together = fused.FusedConv2d(layers, (size, size))
+    together = FusedConv2d(layers, (size, size))
     assert together.weight.shape == (10, 3, *kernel)
     inputs = torch.randn(4, 6, size, size)
     expected = torch.cat([layer(part) for layer, part in zip(layers, inputs.split(3, dim=1), strict=True)], dim=1)
@@ -150,25 +154,24 @@ def test_what_cannot_be_fused_is_trained_one_at_a_time_and_told(tmp_path, capsys
     seed_everything(int(outputs.seeds[2]))
     net = task.network()
     train(net, task.retain, task.recipe)
-    row = jobs.answers(task, partial(jobs.logits_of_one, net))
+    row = answers(task, partial(logits_of_one, net))
     np.testing.assert_array_equal(outputs.forget_confidence[2], row["forget_confidence"][0])
 
 
 def test_out_of_memory_halves_how_many_are_trained_at_once(monkeypatch):
     tried = []
-    enough = fused.train_fused
 
     def scarce(network, examples, recipe, seeds):
         tried.append(len(seeds))
         if len(seeds) > 2:
             raise torch.OutOfMemoryError("none left")
-        return enough(network, examples, recipe, seeds)
+        return train_fused(network, examples, recipe, seeds)
 
     task = short_task()
     task = replace(task, network=exact_network, **{name: exact(examples) for name, examples in task.sets.items()})
     job = Retraining(Setting(task, "cpu", 0), "retrained", size=8)
     plenty = job.prepare()(0)
-    monkeypatch.setattr(jobs, "train_fused", scarce)
+    monkeypatch.setattr(training, "train_fused", scarce)
     run = job.prepare()
     row = run(0)
     assert tried == [8, 4, 2, 2, 2, 2]
@@ -182,7 +185,7 @@ def test_out_of_memory_for_a_single_model_is_told(monkeypatch):
     def none_left(*_):
         raise torch.OutOfMemoryError("none left")
 
-    monkeypatch.setattr(jobs, "train_fused", none_left)
+    monkeypatch.setattr(training, "train_fused", none_left)
     with pytest.raises(torch.OutOfMemoryError):
         Retraining(Setting(short_task(), "cpu", 0), "retrained", size=4).prepare()(0)
 

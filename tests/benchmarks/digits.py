@@ -16,9 +16,10 @@ from scipy.stats import ks_2samp
 from torch import func
 from torch.nn.functional import cross_entropy
 
-from scoring import backends, jobs
+from scoring import backends
 from scoring.fused import train_fused
-from scoring.jobs import Retraining, Setting
+from scoring.jobs.setting import Setting
+from scoring.jobs.training import Retraining, retrained
 from scoring.outputs import Outputs
 from scoring.pools import Pools
 from scoring.progress import Progress
@@ -184,7 +185,7 @@ class Alone(Retraining):
     def prepare(self) -> Callable:
         """As if the network could not be fused."""
         task = self.setting.load()
-        return lambda index: jobs.retrained(task, [self.setting.seed_of(self.role, index)], alone=True)
+        return lambda index: retrained(task, [self.setting.seed_of(self.role, index)], alone=True)
 
 
 def _outputs(job: Retraining) -> Outputs:

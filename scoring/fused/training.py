@@ -1,0 +1,119 @@
+"""Train many models at once, and ask them for their answers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from scoring.fused.network import FusedNetwork
+from starter_kit.batches import Examples
+from starter_kit.training import Recipe, optimizer_of, schedule_of, seed_everything
+
+WARM_UP = 3
+"""Steps of an epoch before one is recorded: libraries set themselves up in the first ones."""
+
+EVALUATED_AT_ONCE = 1024
+"""Examples times models in one evaluation step."""
+
+
+def train_fused(
+    network: Callable[[], nn.Module], examples: Examples, recipe: Recipe, seeds: Sequence[int]
+) -> FusedNetwork:
+    """Train one model a seed, all at once; model k is what `training.train` makes after seeding with ``seeds[k]``.
+
+    Args:
+        network: makes a freshly initialised network from torch's global generator.
+        examples: the training set, on the device to train on.
+        recipe: how.
+        seeds: K >= 1 seeds.
+
+    Raises:
+        CannotFuseError: the architecture cannot be advanced for many models at once.
+        torch.OutOfMemoryError: K is too large for the device.
+    """
+    networks, generators = [], []
+    for seed in seeds:
+        seed_everything(seed)
+        networks.append(network())
+        # The orders of the examples come next from the generator that the weights came from.
+        generators.append(torch.Generator().set_state(torch.get_rng_state()))
+    device = examples.targets.device
+    fused = FusedNetwork(networks, examples.inputs[:2].cpu()).to(device).train()
+    del networks
+
+    optimizer = optimizer_of(recipe, fused.parameters())
+    schedule = schedule_of(recipe, optimizer)
+
+    def step(index: Tensor) -> None:
+        """One step of every model on its own examples, [B, K] of them."""
+        inputs, targets = examples.take(index.flatten())
+        optimizer.zero_grad()
+        logits = fused(inputs.unflatten(0, index.shape))
+        # A mean over each model's batch and a sum over models: no model's gradient knows of another.
+        (cross_entropy(logits.flatten(0, 1), targets, reduction="sum") / len(index)).backward()
+        optimizer.step()
+
+    advance = advance_with_graphs if device.type == "cuda" else advance_one_by_one
+    with _stream_of_its_own(device):
+        for _ in range(recipe.epochs):
+            orders = [torch.randperm(len(examples), generator=generator) for generator in generators]
+            advance(step, torch.stack(orders, dim=1).to(device).split(recipe.batch_size))
+            schedule.step()
+    return fused
+
+
+@contextmanager
+def _stream_of_its_own(device: torch.device) -> Iterator[None]:
+    """On a GPU a stream beside the default one, on which steps cannot be recorded; elsewhere nothing."""
+    if device.type != "cuda":
+        yield
+        return
+    default, own = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+    own.wait_stream(default)
+    with torch.cuda.stream(own):
+        yield
+    default.wait_stream(own)
+
+
+def advance_one_by_one(step: Callable[[Tensor], None], batches: Sequence[Tensor]) -> None:
+    """An epoch, launched step by step."""
+    for index in batches:
+        step(index)
+
+
+def capture(step: Callable[[Tensor], None], index: Tensor) -> Callable[[], None]:
+    """A whole step on ``index``, recorded once on the GPU; what it returns launches all of it in one call."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+        step(index)
+    return graph.replay
+
+
+def advance_with_graphs(step: Callable[[Tensor], None], batches: Sequence[Tensor], capture: Callable = capture) -> None:
+    """An epoch on a GPU: some steps as they are, then one recorded step replayed for all batches of its size.
+
+    It is recorded anew in each epoch, because the learning rate is part of the record.
+    """
+    whole = [index for index in batches if len(index) == len(batches[0])]
+    first, replayed, rest = batches[:WARM_UP], whole[WARM_UP:], batches[max(WARM_UP, len(whole)) :]
+    advance_one_by_one(step, first)
+    if replayed:
+        index = replayed[0].clone()
+        replay = capture(step, index)
+        for batch in replayed:
+            index.copy_(batch)
+            replay()
+    advance_one_by_one(step, rest)
+
+
+@torch.inference_mode()
+def logits_of_all(fused: FusedNetwork, examples: Examples) -> Tensor:
+    """[K, n, classes] logits of K models in evaluation mode, for all examples in order."""
+    fused.eval()
+    parts = [
+        fused(inputs.unsqueeze(1).expand(-1, fused.models, *inputs.shape[1:]))
+        for inputs in examples.inputs.split(max(1, EVALUATED_AT_ONCE // fused.models))
+    ]
+    return torch.cat(parts).transpose(0, 1)
