@@ -25,7 +25,7 @@ from scoring.workers import cores, gpus, run_on_shared_gpus
 from starter_kit.tasks import Task
 
 GROUP_SIZES = {"cpu": 8, "cuda": 32}
-"""Models trained at once: on a CPU more of them outgrow its caches, on a GPU fewer leave it idle."""
+"""Models trained at once. On a CPU more of them outgrow its caches, as `make bench` shows; the GPU's is unmeasured."""
 
 STOPWATCH_RUNS = 8
 

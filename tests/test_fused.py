@@ -205,6 +205,24 @@ def test_recorded_steps_go_over_the_batches_that_plain_ones_do(whole, last):
     assert seen["recorded"] == seen["plain"]
 
 
+def test_steps_that_cannot_be_recorded_are_launched_one_by_one():
+    def refuse(step, index):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    seen = []
+    with pytest.warns(UserWarning, match="none could be recorded: operation not permitted"):
+        advance_with_graphs(lambda index: seen.append(index[0].item()), torch.arange(30.0).split(4), capture=refuse)
+    assert seen == [0, 4, 8, 12, 16, 20, 24, 28]
+
+
+def test_out_of_memory_while_recording_is_not_taken_for_that():
+    def too_large(step, index):
+        raise torch.OutOfMemoryError("none left")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        advance_with_graphs(lambda index: None, torch.arange(30.0).split(4), capture=too_large)
+
+
 def test_groups_do_not_depend_on_how_many_models_are_asked_for(tmp_path):
     pools = [replace(make_pools(tmp_path / name), setting=Setting(short_task(), "cpu", 0)) for name in ("few", "many")]
     few, many = pools[0].retrained("retrained", 5), pools[1].retrained("retrained", 11)

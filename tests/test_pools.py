@@ -34,7 +34,9 @@ def test_pools_of_different_roles_share_nothing(tmp_path):
     pools = make_pools(tmp_path)
     keys = [key_of(pools, Retraining(pools.setting, role, 8)) for role in ("retrained", "ceiling")]
     assert keys[0] != keys[1]
-    seeds = [pools.setting.seed_of(role, index) for role in ("retrained", "ceiling", "unlearned") for index in range(99)]
+    seeds = [
+        pools.setting.seed_of(role, index) for role in ("retrained", "ceiling", "unlearned") for index in range(99)
+    ]
     assert len(set(seeds)) == len(seeds)
 
 

@@ -1,5 +1,6 @@
 """Train many models at once, and ask them for their answers."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -101,10 +102,20 @@ def advance_with_graphs(step: Callable[[Tensor], None], batches: Sequence[Tensor
     advance_one_by_one(step, first)
     if replayed:
         index = replayed[0].clone()
-        replay = capture(step, index)
-        for batch in replayed:
-            index.copy_(batch)
-            replay()
+        try:
+            replay = capture(step, index)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            warnings.warn(f"steps are launched one by one, since none could be recorded: {error}", stacklevel=2)
+            advance_one_by_one(step, replayed)
+        else:
+            for batch in replayed:
+                index.copy_(batch)
+                replay()
+            if index.is_cuda:
+                # The record, and the memory that belongs to it, goes when this function ends.
+                torch.cuda.synchronize(index.device)
     advance_one_by_one(step, rest)
 
 

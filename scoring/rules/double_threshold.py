@@ -41,8 +41,8 @@ def error_counts(
     up_to_right = np.searchsorted(both, right, side="right").astype(np.int32)[:, None]
     # An interval whose left end lies beyond its right end is empty.
     before_left = np.minimum(_count_below(both, left), up_to_right)
-    false_positives = negatives[up_to_right] - negatives[before_left]
-    false_negatives = len(positive) - positives[up_to_right] + positives[before_left]
+    false_positives = negatives[up_to_right] - negatives.take(before_left)
+    false_negatives = len(positive) - positives[up_to_right] + positives.take(before_left)
     return false_positives.ravel(), false_negatives.ravel()
 
 
@@ -60,19 +60,19 @@ def _ends(narrow: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def _count_below(ordered: NDArray[np.float64], queries: NDArray[np.float64]) -> NDArray[np.int32]:
-    """``np.searchsorted(ordered, queries)`` for very many queries in a known range.
+    """``np.searchsorted(ordered, queries)`` for very many queries, the first the smallest and the last the largest.
 
-    The range is cut into cells. Since rounding keeps the order of numbers, a query has below it all values of the
+    Their range is cut into cells. Since rounding keeps the order of numbers, a query has below it all values of the
     cells before its own and none of those after; only in a cell that has values itself is there anything to search.
     """
-    low, high = queries.min(), queries.max()
+    low, high = queries.flat[0], queries.flat[-1]
     scale = (CELLS - 1) / (high - low)
-    values_at = np.clip((ordered - low) * scale, -1, CELLS).astype(np.int32)
-    before_cell = np.searchsorted(values_at, np.arange(CELLS + 1)).astype(np.int32)
+    value_cells = np.clip((ordered - low) * scale, -1, CELLS).astype(np.int32)
+    before_cell = np.searchsorted(value_cells, np.arange(CELLS + 1)).astype(np.int32)
+    empty = before_cell[1:] == before_cell[:-1]
     offset = queries - low
     offset *= scale
-    cell = offset.astype(np.int32)
-    found = before_cell[cell].ravel()
-    unsure = np.flatnonzero((before_cell[1:] > before_cell[:-1])[cell])
+    found = np.where(empty, before_cell[:-1], -1).take(offset.astype(np.int32)).ravel()
+    unsure = np.flatnonzero(found < 0)
     found[unsure] = np.searchsorted(ordered, queries.ravel()[unsure])
     return found.reshape(queries.shape)
