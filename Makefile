@@ -3,15 +3,27 @@
 PYTHON ?= python3
 SUBMISSION ?= submissions/finetune.py
 
+# A mistyped variable would be ignored, and hours spent on something else.
+OPTIONS_OF_SCORING := TASK MODELS DEVICE SEED OUT STORE WORKERS BACKEND
+KNOWN := PYTHON VENV NAME SUBMISSION SUBMISSIONS $(OPTIONS_OF_SCORING)
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNKNOWN := $(filter-out $(KNOWN) -%,$(filter-out MAKE%,$(GIVEN)))
+$(if $(UNKNOWN),$(error There is no variable $(UNKNOWN). There are: $(KNOWN)))
+$(if $(filter %.py,$(MAKECMDGOALS)),$(error Name the file with SUBMISSION=$(firstword $(filter %.py,$(MAKECMDGOALS)))))
+$(if $(and $(filter score,$(MAKECMDGOALS)),$(SUBMISSIONS)),$(error make score takes one SUBMISSION=; several are for make compare))
+$(if $(and $(filter compare,$(MAKECMDGOALS)),$(filter command,$(firstword $(origin SUBMISSION)))),$(error make compare takes SUBMISSIONS="one.py other.py"))
+
 # The environment is made in out/venv, unless VENV= names one that is there already.
 ifeq ($(origin VENV), undefined)
 VENV := out/venv
 READY := $(VENV)/ready
+else ifeq ($(wildcard $(VENV)/bin/python),)
+$(error VENV=$(VENV) holds no environment: there is no $(VENV)/bin/python)
 endif
 RUN := $(VENV)/bin/python
 
 # Options for the scoring program: those of these variables that are set.
-OPTIONS = $(foreach name,TASK MODELS DEVICE SEED OUT STORE WORKERS BACKEND,\
+OPTIONS = $(foreach name,$(OPTIONS_OF_SCORING),\
 	$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))'))
 
 .DEFAULT_GOAL := help
@@ -25,7 +37,7 @@ env: $(READY)  ## make the environment and nothing else  [PYTHON, VENV]
 new: $(READY)  ## copy the template into submissions/NAME.py  [NAME]
 	@$(RUN) -m starter_kit.new '$(NAME)'
 
-score: $(READY)  ## score a submission  [SUBMISSION, TASK, MODELS, DEVICE, SEED, OUT]
+score: $(READY)  ## score a submission  [SUBMISSION, TASK, MODELS, DEVICE, SEED, OUT, STORE, WORKERS, BACKEND]
 	@$(RUN) -m scoring score '$(SUBMISSION)' $(OPTIONS)
 
 compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, and as for score]

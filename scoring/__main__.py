@@ -70,7 +70,11 @@ def _device(name: str) -> str:
 TaskName = Annotated[str, typer.Option("--task", callback=_task, help="A file of starter_kit/tasks.")]
 Models = Annotated[
     int,
-    typer.Option("--models", callback=_models, help=f"Models a pool. Only {OFFICIAL_MODELS} give official scores."),
+    typer.Option(
+        "--models",
+        callback=_models,
+        help=f"Models a pool, {FEWEST_MODELS} or more; {OFFICIAL_MODELS} for official scores.",
+    ),
 ]
 Device = Annotated[
     str,
@@ -123,7 +127,7 @@ def score_command(
         folder = out or MADE / "reports" / task / result.submission.name
         report.write(result, folder)
         results.print(report.table(result))
-        _say_notes(report.notes(result))
+        _say_notes(_on_models(models) + report.notes(result))
         results.print(f"{folder}/report.json and report.png", highlight=False, soft_wrap=True)
 
 
@@ -136,7 +140,10 @@ def compare_command(
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
     seed: Seed = 0,
-    out: Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", show_default="out/reports/TASK/comparison", help="The folder the reports go to."),
+    ] = None,
     store: Store = MADE / "store",
     workers: Workers = None,
     backend: BackendName = "processes",
@@ -153,6 +160,7 @@ def compare_command(
         folder = out or MADE / "reports" / task / "comparison"
         comparison.write(compared, folder)
         results.print(comparison.table(compared))
+        _say_notes(_on_models(models) + comparison.notes(compared))
         results.print(f"{folder}/comparison.json and comparison.png", highlight=False, soft_wrap=True)
         for path, error in compared.failed.items():
             messages.print(f"\n{path.stem}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
@@ -170,11 +178,15 @@ def judge_command(
         try:
             pools = [Outputs.load(path) for path in (unlearned, retrained)]
             judged = run.Judged(pools[0], score(*pools))
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            raise InputError(
+                f"Cannot read {error.filename}: {error.strerror}. `make score` writes unlearned.npz and "
+                "retrained.npz beside its report.json."
+            ) from error
+        except ValueError as error:
             raise InputError(str(error)) from error
         results.print(report.judged_table(unlearned, judged))
-        if reason := report.not_comparable(len(pools[0])):
-            _say_notes([f"Not comparable with official scores: {reason}."])
+        _say_notes(_on_models(len(pools[0])))
 
 
 def _pools(task: str, device: str, seed: int, store: Path, workers: int | None, backend: str) -> Pools:
@@ -186,6 +198,12 @@ def _pools(task: str, device: str, seed: int, store: Path, workers: int | None, 
         workers,
         Progress(messages),
     )
+
+
+def _on_models(models: int) -> list[str]:
+    """What has to be said of their number."""
+    reason = report.not_comparable(models)
+    return [f"Not comparable with official scores: {reason}."] if reason else []
 
 
 def _say_notes(notes: list[str]) -> None:

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from scoring import report, run
-from scoring.errors import KitError
+from scoring.errors import InputError, KitError
 from scoring.pictures import picture_of_ranking
 from scoring.pools import Pools
 from scoring.run import Reference, Result
@@ -38,9 +38,11 @@ def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
     """Judge the submissions at ``paths`` one after the other; one that fails does not stop the others.
 
     Raises:
+        InputError: two files of one name, whose rows and reports could not be told apart.
         MachineError: the pools that they are held against could not be made.
     """
-    reference = run.prepare(pools, models)
+    paths = _different_names(paths)
+    reference = run.prepare(pools, pools.original(), models)
     results: list[Result] = []
     failed: dict[Path, KitError] = {}
     for path in paths:
@@ -50,6 +52,22 @@ def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
             failed[path] = error
     ranked = sorted(results, key=lambda result: -result.unlearned.score.value)
     return Comparison(reference, ranked, failed)
+
+
+def _different_names(paths: list[Path]) -> list[Path]:
+    """The paths without repetitions, if no two files have one name."""
+    files = {path.resolve(): path for path in paths}
+    by_name: dict[str, Path] = {}
+    for path in files.values():
+        if path.stem in by_name:
+            raise InputError(f"{by_name[path.stem]} and {path} have one name. Rename one of them to compare them.")
+        by_name[path.stem] = path
+    return list(files.values())
+
+
+def notes(compared: Comparison) -> list[str]:
+    """What a reader of the table has to know, a sentence each."""
+    return [f"{result.submission.name}: {note}" for result in compared.ranked for note in report.notes(result)]
 
 
 def table(compared: Comparison) -> Table:

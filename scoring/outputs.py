@@ -73,7 +73,9 @@ class Outputs:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
         except (ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path}: not a whole file of saved outputs ({error})") from error
+            raise ValueError(
+                f"{path}: expected saved outputs as `make score` writes them; this is no whole .npz"
+            ) from error
         version = arrays.pop("schema_version", None)
         expected = {field.name for field in fields(cls)}
         if version is None or set(arrays) != expected:

@@ -108,7 +108,10 @@ class Pools:
                         done[unit] = row
                         show(there())
                 except KitError as error:
-                    error.add_note(f"{there()} of {models} models of this pool are safe in {rows.folder}.")
+                    if done:
+                        error.add_note(
+                            f"{there()} of {models} models of this pool are finished and kept in {rows.folder}."
+                        )
                     raise
         return [done[unit] for unit in units]
 

@@ -12,13 +12,21 @@ from rich.table import Table
 from scoring.outputs import Outputs
 from scoring.pictures import picture_of
 from scoring.run import Judged, Result
-from scoring.score import DELTA, OFFICIAL_MODELS, RULES_VERSION
+from scoring.score import DELTA, OFFICIAL_MODELS, RULES, RULES_VERSION
 from scoring.store import write_atomically
 
 TIME_BUDGET = 0.2
 """The share of the time of retraining that the competition allows a method."""
 
 REPORT_SCHEMA = 1
+
+BLOCKS = (
+    {"score": "score", "forgetting quality": "forgetting_quality"},
+    {f"{name} accuracy": f"{name}_accuracy" for name in ("retain", "forget", "test")},
+    {"median epsilon, official": "epsilon_median", "median epsilon, exact": "epsilon_exact_median"},
+    {"seconds, one at a time": "seconds"},
+)
+"""The lines of the table by the names of their figures, block by block."""
 
 
 def not_comparable(models: int) -> str | None:
@@ -29,11 +37,9 @@ def not_comparable(models: int) -> str | None:
 
 
 def notes(result: Result) -> list[str]:
-    """What a reader of the score has to know, a sentence each."""
+    """What a reader of the submission's score has to know, a sentence each."""
     outputs, score = result.unlearned.outputs, result.unlearned.score
     models, found = len(outputs), []
-    if reason := not_comparable(models):
-        found.append(f"Not comparable with official scores: {reason}.")
     distinct = len(np.unique(np.hstack([outputs.forget_confidence, outputs.test_confidence]), axis=0))
     if distinct == 1:
         found.append(
@@ -85,6 +91,7 @@ def as_dict(result: Result) -> dict[str, Any]:
     return {
         "schema_version": REPORT_SCHEMA,
         "rules_version": RULES_VERSION,
+        "rules": [family.__name__.rsplit(".", 1)[1] for family in RULES["official"]],
         "delta": DELTA,
         "submission": {"name": result.submission.name, "sha256": result.submission.sha256},
         "task": {"name": result.reference.pools.task.name, "sha256": result.reference.pools.task.digest()},
@@ -121,17 +128,11 @@ def table(result: Result) -> Table:
     }
     # Those two are not made one at a time.
     del columns["ceiling"]["seconds"], columns["floor"]["seconds"]
-    blocks = [
-        {"score": "score", "forgetting quality": "forgetting_quality"},
-        {f"{name} accuracy": f"{name}_accuracy" for name in ("retain", "forget", "test")},
-        {"median epsilon, official": "epsilon_median", "median epsilon, exact": "epsilon_exact_median"},
-        {"seconds, one at a time": "seconds"},
-    ]
     table = Table(title=f"{result.submission.name} on {result.reference.pools.task.name}, {len(retrained)} models")
     table.add_column("")
     for number, heading in enumerate(columns):
         table.add_column(heading, justify="right", style="bold" if number == 0 else "")
-    for block in blocks:
+    for block in BLOCKS:
         for label, name in block.items():
             cells = [f"{column[name]:.4f}" if name in column else "" for column in columns.values()]
             table.add_row(label, *cells)
@@ -160,7 +161,9 @@ def write(result: Result, folder: Path) -> None:
 def judged_table(path: Path, judged: Judged) -> Table:
     """The figures of a pool of which nothing is known but its outputs."""
     found = figures(judged)
-    table = Table("", str(path.stem), title=f"{path}, {len(judged.outputs)} models")
-    for name, value in found.items():
-        table.add_row(name.replace("_", " "), f"{value:.4f}")
+    table = Table("", path.stem, title=f"{len(judged.outputs)} models")
+    for block in BLOCKS[:-1]:
+        for label, name in block.items():
+            table.add_row(label, f"{found[name]:.4f}")
+        table.add_section()
     return table

@@ -100,6 +100,13 @@ def read(path: Path) -> Submission:
             ``unlearning`` with four arguments, or running it fails.
     """
     if not path.is_file():
+        if path.is_dir():
+            raise SubmissionError(
+                f"{path} is a folder. `make compare` ranks all submissions; `make score` takes one file."
+            )
+        in_its_place = Path("submissions") / f"{path.stem}.py"
+        if in_its_place.is_file():
+            raise SubmissionError(f"There is no submission file {path}. Did you mean {in_its_place}?")
         there = {file.stem: file for file in path.parent.glob("[!_]*.py")}
         near = get_close_matches(path.stem, there, n=1)
         hint = f"Did you mean {there[near[0]]}?" if near else "`make new NAME=mine` makes submissions/mine.py."

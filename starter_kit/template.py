@@ -1,7 +1,8 @@
 """Your method. Describe its idea here in a line.
 
 Score it with `make score SUBMISSION=submissions/NAME.py`. The file is uploaded to Kaggle alone: it may import
-torch, torchvision, numpy, scipy and the standard library, and nothing of this repository.
+torch, torchvision, numpy, scipy and the standard library, and nothing of this repository. What it prints is
+shown with BACKEND=serial.
 """
 
 import torch

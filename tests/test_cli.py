@@ -41,6 +41,7 @@ def test_score_writes_all_that_is_needed_to_compute_it_again(kit, tmp_path):
     assert re.fullmatch("[0-9a-f]{64}", report["submission"]["sha256"])
     assert report["ceiling"]["score"] > 0
     assert report["floor"]["score"] == 0
+    assert report["rules"] == ["single_threshold", "double_threshold"]
     assert {"schema_version", "rules_version", "task", "seed", "versions", "time_ratio"} <= set(report)
     picture = matplotlib.image.imread(folder / "report.png")
     assert picture.std() > 0.05, "an empty picture"
@@ -86,7 +87,10 @@ def test_judge_refuses_pools_of_different_size(kit, tmp_path):
 
 def test_judge_refuses_a_damaged_and_a_missing_file(tmp_path):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 and then nothing")
-    for name, message in (("broken.npz", "not a whole file of saved outputs"), ("none.npz", "No such file")):
+    for name, message in (
+        ("broken.npz", "expected saved outputs as `make score` writes them; this is no whole .npz"),
+        ("none.npz", "No such file or directory. `make score` writes"),
+    ):
         result = judge(tmp_path / name, tmp_path / name)
         assert result.returncode == 1
         assert message in result.stderr
@@ -107,6 +111,22 @@ def test_compare_ranks_and_goes_on_after_a_failure(kit, written, tmp_path):
     assert "RuntimeError: no" in result.stderr
     assert matplotlib.image.imread(tmp_path / "report/comparison.png").std() > 0.05
     assert (tmp_path / "report/finetune/report.json").exists()
+
+
+def test_compare_says_what_score_says(kit):
+    result = kit("compare", "submissions/identity.py")
+    assert "Not comparable with official scores: 8 models instead of 512" in result.stdout
+    assert "identity: All 8 runs gave the same answers" in result.stdout
+
+
+def test_compare_refuses_two_files_of_one_name_and_takes_one_file_once(kit, tmp_path):
+    (tmp_path / "identity.py").write_text(Path("submissions/identity.py").read_text())
+    result = kit("compare", "submissions/identity.py", tmp_path / "identity.py")
+    assert result.exit_code == 1
+    assert "have one name. Rename one of them to compare them." in result.stderr
+    assert kit("compare", "submissions/identity.py", "./submissions/identity.py").exit_code == 0
+    ranking = json.loads((tmp_path / "report/comparison.json").read_text())["ranking"]
+    assert len(ranking) == 1
 
 
 def test_the_order_and_the_company_of_submissions_do_not_matter(kit, tmp_path):
@@ -171,7 +191,6 @@ def test_a_disk_that_fills_up_loses_nothing(store, tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 1
     assert "Make room, or name another folder with STORE= or OUT=" in result.stderr
-    assert f"0 of {MODELS} models of this pool are safe" in result.stderr
     assert "Traceback" not in result.stderr
     result = subprocess.run(arguments(copy, tmp_path), capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0, result.stderr

@@ -22,7 +22,7 @@ def test_make_alone_lists_the_verbs():
     assert result.returncode == 0
     for verb in ("env", "new", "score", "compare", "test", "check", "bench"):
         assert f"make {verb} " in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 100
+    assert max(map(len, result.stdout.splitlines())) <= 110
 
 
 def test_make_score_hands_its_variables_on(store, tmp_path):
@@ -52,7 +52,22 @@ def test_make_score_fails_when_the_score_does(variable, store):
 def test_an_environment_that_is_not_there_is_told():
     result = subprocess.run(["make", "-C", str(ROOT), "score", "VENV=nowhere"], capture_output=True, text=True)
     assert result.returncode != 0
-    assert "nowhere" in result.stderr
+    assert "VENV=nowhere holds no environment" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["score", "MODEL=16"], "There is no variable MODEL. There are: PYTHON VENV NAME"),
+        (["score", "submissions/retrain.py"], "Name the file with SUBMISSION=submissions/retrain.py"),
+        (["score", "SUBMISSIONS=submissions/retrain.py"], "several are for make compare"),
+        (["compare", "SUBMISSION=submissions/retrain.py"], "make compare takes SUBMISSIONS="),
+    ],
+)
+def test_what_would_be_ignored_is_refused(arguments, message):
+    result = make("-n", *arguments)
+    assert result.returncode != 0
+    assert message in result.stderr
 
 
 def test_new_copies_the_template_and_overwrites_nothing(tmp_path):

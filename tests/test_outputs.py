@@ -54,7 +54,7 @@ def damage(path, how):
 @pytest.mark.parametrize("how", ["truncated", "empty", "text", "a flipped byte"])
 def test_a_damaged_file_is_refused(saved, how):
     damage(saved, how)
-    with pytest.raises(ValueError, match=r"outputs.npz: not a whole file of saved outputs"):
+    with pytest.raises(ValueError, match=r"outputs.npz: expected saved outputs as `make score` writes them"):
         Outputs.load(saved)
 
 

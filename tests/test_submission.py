@@ -45,6 +45,28 @@ def test_no_such_file(kit):
     assert "There is no submission file submissions/fintune.py. Did you mean submissions/finetune.py?" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("finetune", "Did you mean submissions/finetune.py?"),
+        ("submissions", "submissions is a folder. `make compare` ranks all submissions"),
+        ("elsewhere/nothing_like_it.py", "`make new NAME=mine` makes submissions/mine.py."),
+    ],
+)
+def test_a_path_that_is_nearly_one(kit, path, message):
+    result = kit("score", path)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_a_mistake_shows_before_the_long_work(kit, written, tmp_path):
+    source = "def unlearning(net, retain, forget, val):\n    raise RuntimeError('at once')"
+    result = kit("score", written(source), "--store", tmp_path / "store")
+    assert result.exit_code == 1
+    assert "RuntimeError: at once" in result.stderr
+    assert not list((tmp_path / "store").glob("retrained-*"))
+
+
 def test_a_file_that_is_no_text(kit, tmp_path):
     (tmp_path / "mine.py").write_bytes(b"\xff\xfe\x00")
     result = kit("score", tmp_path / "mine.py")
@@ -124,7 +146,7 @@ def test_an_exception_in_run_k(kit, written, tmp_path):
     assert "line 11, in helper" in result.stderr
     assert "RuntimeError: the fourth one breaks" in result.stderr
     assert "scoring/jobs" not in result.stderr
-    assert f"3 of {MODELS} models of this pool are safe" in result.stderr
+    assert f"3 of {MODELS} models of this pool are finished and kept" in result.stderr
 
     # The file counted the fourth run, so that it passes now: the three that were safe are not run again.
     result = kit("score", path)
@@ -180,7 +202,7 @@ def test_workers_that_are_killed_cost_nothing(kit, written, tmp_path):
     result = kit("score", written(textwrap.dedent(source)), backend="processes")
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "killed").exists()
-    assert f"{MODELS} made in" in result.stderr
+    assert f"{MODELS - 1} made in" in result.stderr
 
 
 def test_what_a_submission_prints_is_shown_by_the_serial_backend(kit, written):
