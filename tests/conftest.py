@@ -1,5 +1,6 @@
 """What the tests share: one small set of finished pools, and the kit's own command line."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,3 +80,9 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+def command_line(store: Path, out: Path) -> list[str]:
+    """A score of `finetune` as a real command."""
+    options = ["--models", str(MODELS), "--store", str(store), "--out", str(out / "report"), "--workers", "2"]
+    return [sys.executable, "-m", "scoring", "score", "submissions/finetune.py", *options]

@@ -1,15 +1,11 @@
-"""The command line from end to end, in this process and as a real one that is interrupted and killed."""
+"""The command line from end to end."""
 
 import io
 import json
-import os
-import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import matplotlib.image
@@ -17,8 +13,7 @@ import numpy as np
 import pytest
 
 from scoring import Outputs, epsilons, forgetting_quality
-from scoring.pools import STOPWATCH_RUNS
-from tests.conftest import MODELS
+from tests.conftest import MODELS, command_line
 
 ROOT = Path(__file__).parents[1]
 
@@ -187,12 +182,12 @@ def test_a_disk_that_fills_up_loses_nothing(store, tmp_path):
     limited = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); " + (
         "runpy.run_module('scoring', run_name='__main__')"
     )
-    command = [sys.executable, "-c", limited, *arguments(copy, tmp_path)[3:], "--backend", "serial"]
+    command = [sys.executable, "-c", limited, *command_line(copy, tmp_path)[3:], "--backend", "serial"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 1
     assert "Make room, or name another folder with STORE= or OUT=" in result.stderr
     assert "Traceback" not in result.stderr
-    result = subprocess.run(arguments(copy, tmp_path), capture_output=True, text=True, cwd=ROOT)
+    result = subprocess.run(command_line(copy, tmp_path), capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0, result.stderr
 
 
@@ -201,105 +196,3 @@ def test_help_names_every_command():
     assert result.returncode == 0
     for command in ("score", "compare", "judge"):
         assert command in result.stdout
-
-
-# From here on real processes are interrupted and killed.
-
-
-def arguments(store, out, models=MODELS):
-    options = ["--models", str(models), "--store", str(store), "--out", str(out / "report"), "--workers", "2"]
-    return [sys.executable, "-m", "scoring", "score", "submissions/finetune.py", *options]
-
-
-def start(store, out, models=MODELS):
-    """A run in a session of its own, so that all its processes can be found."""
-    return subprocess.Popen(
-        arguments(store, out, models),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # A shell may have told its background jobs to ignore it; a run in a terminal does not.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-
-
-def processes_of(session):
-    listed = subprocess.run(["ps", "-A", "-o", "sess=,stat="], capture_output=True, text=True).stdout
-    return [line for line in listed.splitlines() if line.split()[0] == str(session) and "Z" not in line.split()[1]]
-
-
-def rows_in(store):
-    return len(list(store.glob("*/*.row")))
-
-
-def all_outputs(folder):
-    names = ("unlearned", "retrained", "ceiling")
-    return {name: Outputs.load(folder / "report" / f"{name}.npz").arrays() for name in names}
-
-
-def assert_same_bits(one, other):
-    for name, arrays in one.items():
-        for field in arrays.keys() - {"seconds"}:
-            assert arrays[field].tobytes() == other[name][field].tobytes(), (name, field)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(store, tmp_path_factory):
-    """The outputs of a run that nobody killed."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    subprocess.run(arguments(store, folder), cwd=ROOT, check=True, capture_output=True)
-    return all_outputs(folder)
-
-
-def test_killed_at_random_moments_it_gives_the_same_bits(undisturbed, tmp_path):
-    moments = random.Random()
-    store = tmp_path / "store"
-    for _ in range(5):
-        killed_before, seconds = rows_in(store), moments.uniform(3, 9)
-        run = start(store, tmp_path)
-        try:
-            run.wait(seconds)
-        except subprocess.TimeoutExpired:
-            run.send_signal(signal.SIGKILL)
-        run.communicate()
-        assert rows_in(store) >= killed_before
-        deadline = time.monotonic() + 20
-        while processes_of(run.pid) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not processes_of(run.pid), "workers outlive the run that was killed"
-    run = start(store, tmp_path)
-    _, errors = run.communicate(timeout=300)
-    assert run.returncode == 0, errors
-    assert_same_bits(all_outputs(tmp_path), undisturbed)
-
-
-def test_two_runs_on_one_store_share_the_work(undisturbed, tmp_path):
-    runs = [start(tmp_path / "store", tmp_path / name) for name in ("one", "other")]
-    said = [run.communicate(timeout=300)[1] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], said
-    for name in ("one", "other"):
-        assert_same_bits(all_outputs(tmp_path / name), undisturbed)
-    made = sum(int(count) for text in said for count in re.findall(r"(\d+) made in", text))
-    assert made == 1 + 3 * MODELS + STOPWATCH_RUNS, said
-    assert "another run is at this pool; waiting for it" in "".join(said)
-
-
-def test_ctrl_c_stops_all_of_it_and_the_next_run_goes_on(undisturbed, tmp_path):
-    store = tmp_path / "store"
-    run = start(store, tmp_path)
-    while rows_in(store) < 3:
-        time.sleep(0.05)
-        assert run.poll() is None
-    # What a terminal does: every process of the group gets it.
-    os.killpg(run.pid, signal.SIGINT)
-    _, errors = run.communicate(timeout=30)
-    assert run.returncode == 130
-    assert "Stopped. What is finished is kept; the same command goes on from there." in errors
-    assert "Traceback" not in errors
-    assert rows_in(store) >= 3
-    run = start(store, tmp_path)
-    _, errors = run.communicate(timeout=300)
-    assert run.returncode == 0, errors
-    assert_same_bits(all_outputs(tmp_path), undisturbed)
