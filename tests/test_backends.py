@@ -42,6 +42,8 @@ class Squares:
             os._exit(3)
         if self.trouble == "memory":
             raise torch.OutOfMemoryError("out of memory")
+        if self.trouble == "a fault of ours":
+            raise ZeroDivisionError("by zero")
         raise SubmissionError("a reason")
 
 
@@ -87,6 +89,12 @@ def test_an_index_that_always_loses_its_worker_ends_the_run(tmp_path, trouble, r
 def test_an_exception_arrives_as_it_was_raised(tmp_path, backend):
     with pytest.raises(SubmissionError, match="a reason"):
         run(Squares(tmp_path, "exception"), backend=backend)
+
+
+def test_a_fault_of_ours_brings_its_traceback_along(tmp_path):
+    with pytest.raises(ZeroDivisionError) as caught:
+        run(Squares(tmp_path, "a fault of ours"))
+    assert "in fail" in "".join(caught.value.__notes__)
 
 
 def test_nothing_is_left_running(tmp_path):

@@ -113,6 +113,9 @@ def network_of(*layers, kind=nn.Sequential):
 UNUSUAL = {
     "a GroupNorm": network_of(nn.Conv2d(1, 4, 3), nn.GroupNorm(2, 4)),
     "a Dropout": network_of(nn.Conv2d(1, 4, 3), nn.Dropout()),
+    "a batch norm without running statistics": network_of(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)
+    ),
     "OwnWeight": network_of(nn.Conv2d(1, 4, 3), OwnWeight()),
     "groups, dilation or other padding": network_of(nn.Conv2d(1, 4, 3, dilation=2)),
     "padding 'same'": network_of(nn.Conv2d(1, 4, 3, padding="same")),

@@ -7,6 +7,7 @@ gives its memory back by ending, and is not replaced while others are left.
 import multiprocessing
 import os
 import signal
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from multiprocessing.process import BaseProcess
 import torch
 
 from scoring.backends import Job
-from scoring.errors import MachineError
+from scoring.errors import KitError, MachineError
 from scoring.store import Row
 
 ATTEMPTS = 3
@@ -90,11 +91,11 @@ def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, R
 
 def _start(job: Job, crew: list[_Worker]) -> _Worker:
     """A new worker in the crew."""
-    # A fork server: workers share one import of torch, and inherit no locked thread of this process.
-    # Its C library is told to keep freed memory. A training step allocates some megabytes and frees them; given
-    # back to the system each time, they cost two busy workers a tenth of their time in page faults.
+    # The workers' C library is told to keep freed memory. A training step allocates some megabytes and frees them;
+    # given back to the system each time, they come back as page faults.
     for variable in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
         os.environ.setdefault(variable, str(2**30))
+    # A fork server: workers share one import of torch, and inherit no locked thread of this process.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["scoring.pools"])
     ours, theirs = context.Pipe()
@@ -152,6 +153,9 @@ def _work(job: Job, pipe: Connection, number: int) -> None:
         except (MemoryError, torch.OutOfMemoryError):
             os._exit(OUT_OF_MEMORY)
         except Exception as error:
+            # An exception that travels leaves its traceback behind; a fault of this kit is found by it.
+            if not isinstance(error, KitError):
+                error.add_note(traceback.format_exc())
             result = error
         try:
             pipe.send(result)

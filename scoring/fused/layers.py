@@ -80,6 +80,8 @@ class FusedLinear(nn.Module):
 def fused_batch_norm(layers: Sequence[nn.BatchNorm2d]) -> nn.BatchNorm2d:
     """One batch norm over the channels of all models: it treats each channel by itself anyway."""
     first = layers[0]
+    if first.running_mean is None:
+        raise CannotFuseError("a batch norm without running statistics")
     fused = nn.BatchNorm2d(
         len(layers) * first.num_features, first.eps, first.momentum, first.affine, first.track_running_stats
     ).to(first.running_mean)
