@@ -14,7 +14,7 @@ from rich.table import Table
 from tests.benchmarks import machine
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = ("epsilon", "loaders", "digits", "competition", "whole_score")
+BENCHMARKS = ("epsilon", "loaders", "layers", "digits", "competition", "whole_score")
 
 
 def run(name: str) -> dict[str, float]:
