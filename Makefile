@@ -4,7 +4,7 @@ PYTHON ?= python3
 SUBMISSION ?= submissions/finetune.py
 
 # A mistyped variable would be ignored, and hours spent on something else.
-OPTIONS_OF_SCORING := TASK MODELS DEVICE SEED OUT STORE WORKERS BACKEND
+OPTIONS_OF_SCORING := TASK DATA MODELS DEVICE SEED OUT STORE WORKERS BACKEND
 KNOWN := PYTHON VENV NAME SUBMISSION SUBMISSIONS $(OPTIONS_OF_SCORING)
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN) -%,$(filter-out MAKE%,$(GIVEN)))
@@ -37,7 +37,7 @@ env: $(READY)  ## make the environment and nothing else  [PYTHON, VENV]
 new: $(READY)  ## copy the template into submissions/NAME.py  [NAME]
 	@$(RUN) -m starter_kit.new '$(NAME)'
 
-score: $(READY)  ## score a submission  [SUBMISSION, TASK, MODELS, DEVICE, SEED, OUT, STORE, WORKERS, BACKEND]
+score: $(READY)  ## score a submission  [SUBMISSION, TASK, DATA, MODELS, DEVICE, SEED, OUT, STORE, WORKERS, BACKEND]
 	@$(RUN) -m scoring score '$(SUBMISSION)' $(OPTIONS)
 
 compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, and as for score]

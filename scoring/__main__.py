@@ -43,14 +43,6 @@ def _models(value: int) -> int:
     return value
 
 
-def _task(name: str) -> str:
-    try:
-        tasks.load(name)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    return name
-
-
 def _backend(name: str) -> str:
     if name not in backends.names():
         raise typer.BadParameter(f"expected one of {', '.join(backends.names())}, found {name!r}")
@@ -67,7 +59,12 @@ def _device(name: str) -> str:
     return name
 
 
-TaskName = Annotated[str, typer.Option("--task", callback=_task, help="A file of starter_kit/tasks.")]
+TaskName = Annotated[
+    str, typer.Option("--task", help="A file of starter_kit/tasks; some take a size, as in faces:600.")
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", show_default="out/data/TASK", help="The folder of a data set that is read.")
+]
 Models = Annotated[
     int,
     typer.Option(
@@ -108,6 +105,7 @@ def score_command(
         "submissions/finetune.py"
     ),
     task: TaskName = "digits",
+    data: Data = None,
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
     seed: Seed = 0,
@@ -123,7 +121,7 @@ def score_command(
     and the judged outputs. It can be stopped at any moment: the same command goes on where it stopped.
     """
     with _telling_what_went_wrong():
-        result = run.run(submission, _pools(task, device, seed, store, workers, backend), models)
+        result = run.run(submission, _pools(task, data, device, seed, store, workers, backend), models)
         folder = out or MADE / "reports" / task / result.submission.name
         report.write(result, folder)
         results.print(report.table(result))
@@ -137,6 +135,7 @@ def compare_command(
         list[Path] | None, typer.Argument(show_default="all of submissions/", help="Submission files.")
     ] = None,
     task: TaskName = "digits",
+    data: Data = None,
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
     seed: Seed = 0,
@@ -155,7 +154,7 @@ def compare_command(
     """
     with _telling_what_went_wrong():
         paths = submissions or sorted(Path("submissions").glob("[!_]*.py"))
-        pools = _pools(task, device, seed, store, workers, backend)
+        pools = _pools(task, data, device, seed, store, workers, backend)
         compared = comparison.compare(paths, pools, models)
         folder = out or MADE / "reports" / task / "comparison"
         comparison.write(compared, folder)
@@ -189,10 +188,16 @@ def judge_command(
         _say_notes(_on_models(len(pools[0])))
 
 
-def _pools(task: str, device: str, seed: int, store: Path, workers: int | None, backend: str) -> Pools:
+def _pools(
+    task: str, data: Path | None, device: str, seed: int, store: Path, workers: int | None, backend: str
+) -> Pools:
     """What the options describe."""
+    try:
+        loaded = tasks.load(task, data)
+    except tasks.TaskError as error:
+        raise InputError(str(error)) from error
     return Pools(
-        Setting(tasks.load(task), device, seed),
+        Setting(loaded, device, seed),
         store,
         backends.load(backend),
         workers,

@@ -34,6 +34,7 @@ MAKES_ROWS = (
     "scoring.evaluate",
     "scoring.fused",
     "scoring.jobs",
+    "starter_kit.augmentation",
     "starter_kit.batches",
     "starter_kit.training",
 )

@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from starter_kit.augmentation import CropAndFlip
 from starter_kit.batches import Examples
 
 MOMENTUM = 0.9
@@ -25,6 +26,8 @@ class Recipe:
         batch_size: examples a step; the last batch of a pass may be smaller.
         learning_rate: in the first epoch; it falls to almost zero in the last.
         weight_decay: the L2 penalty's factor.
+        class_weights: how much an example of each class counts in the mean of its batch; None for all alike.
+        augmentation: the views that the examples are seen in; None for the examples as they are.
     """
 
     optimizer: Literal["sgd", "adam"]
@@ -32,6 +35,29 @@ class Recipe:
     batch_size: int
     learning_rate: float
     weight_decay: float
+    class_weights: tuple[float, ...] | None = None
+    augmentation: CropAndFlip | None = None
+
+    def epoch(self, examples: int, generator: Generator | None = None) -> Tensor:
+        """What a pass goes over: [examples, 1] positions in a random order or, augmented, [examples, 4] with views.
+
+        Drawn from ``generator``, or from torch's global one on the CPU.
+        """
+        order = torch.randperm(examples, generator=generator).unsqueeze(1)
+        if self.augmentation is None:
+            return order
+        return torch.cat([order, self.augmentation.draw(examples, generator)], dim=1)
+
+    def batch(self, examples: Examples, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of [B, ...] rows of an epoch."""
+        inputs, targets = examples.take(rows[:, 0])
+        if self.augmentation is not None:
+            inputs = self.augmentation.apply(inputs, rows[:, 1:].to(inputs.device))
+        return inputs, targets
+
+    def weights_like(self, inputs: Tensor) -> Tensor | None:
+        """The class weights, in the precision and on the device of the inputs."""
+        return None if self.class_weights is None else inputs.new_tensor(self.class_weights)
 
 
 def seed_everything(seed: int) -> None:
@@ -57,7 +83,7 @@ def schedule_of(recipe: Recipe, optimizer: torch.optim.Optimizer) -> torch.optim
 
 
 def train(net: nn.Module, examples: Examples, recipe: Recipe) -> None:
-    """Train ``net`` in place; the order of the examples comes from torch's global generator on the CPU.
+    """Train ``net`` in place; what is random in it comes from torch's global generator on the CPU.
 
     Args:
         net: a freshly initialised network, on the device of the examples.
@@ -66,11 +92,12 @@ def train(net: nn.Module, examples: Examples, recipe: Recipe) -> None:
     """
     optimizer = optimizer_of(recipe, net.parameters())
     schedule = schedule_of(recipe, optimizer)
+    weights = recipe.weights_like(examples.inputs)
     net.train()
     for _ in range(recipe.epochs):
-        for index in torch.randperm(len(examples)).split(recipe.batch_size):
-            inputs, targets = examples.take(index)
+        for rows in recipe.epoch(len(examples)).split(recipe.batch_size):
+            inputs, targets = recipe.batch(examples, rows)
             optimizer.zero_grad()
-            cross_entropy(net(inputs), targets).backward()
+            cross_entropy(net(inputs), targets, weights).backward()
             optimizer.step()
         schedule.step()

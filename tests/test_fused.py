@@ -16,6 +16,7 @@ from scoring.jobs import training
 from scoring.jobs.setting import Setting
 from scoring.jobs.training import Retraining, why_not_fused
 from starter_kit import tasks
+from starter_kit.augmentation import CropAndFlip
 from starter_kit.batches import Examples
 from starter_kit.training import Recipe, seed_everything, train
 from tests.conftest import make_pools
@@ -46,6 +47,8 @@ CASES = {
     "digits, a whole epoch": (*DIGITS, Recipe("sgd", 1, 64, 0.1, 5e-4)),
     "digits, two epochs of Adam": (*DIGITS, Recipe("adam", 2, 64, 0.001, 5e-3)),
     "resnet18, some steps": (*RESNET, Recipe("sgd", 2, 16, 0.1, 5e-4)),
+    "digits, classes that count differently": (*DIGITS, Recipe("sgd", 1, 64, 0.1, 5e-4, tuple(range(1, 11)))),
+    "digits, shifted and mirrored": (*DIGITS, Recipe("sgd", 1, 64, 0.1, 5e-4, None, CropAndFlip(1, (0.5,)))),
 }
 
 

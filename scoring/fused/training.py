@@ -38,7 +38,7 @@ def train_fused(
     for seed in seeds:
         seed_everything(seed)
         networks.append(network())
-        # The orders of the examples come next from the generator that the weights came from.
+        # What is random in training comes next from the generator that the weights came from.
         generators.append(torch.Generator().set_state(torch.get_rng_state()))
     device = examples.targets.device
     fused = FusedNetwork(networks, examples.inputs[:2].cpu()).to(device).train()
@@ -47,20 +47,24 @@ def train_fused(
     optimizer = optimizer_of(recipe, fused.parameters())
     schedule = schedule_of(recipe, optimizer)
 
-    def step(index: Tensor) -> None:
-        """One step of every model on its own examples, [B, K] of them."""
-        inputs, targets = examples.take(index.flatten())
+    weights = recipe.weights_like(examples.inputs)
+
+    def step(rows: Tensor) -> None:
+        """One step of every model on its own rows of an epoch, [B, K, ...] of them."""
+        inputs, targets = recipe.batch(examples, rows.flatten(0, 1))
         optimizer.zero_grad()
-        logits = fused(inputs.unflatten(0, index.shape))
+        logits = fused(inputs.unflatten(0, rows.shape[:2]))
         # A mean over each model's batch and a sum over models: no model's gradient knows of another.
-        (cross_entropy(logits.flatten(0, 1), targets, reduction="sum") / len(index)).backward()
+        losses = cross_entropy(logits.flatten(0, 1), targets, weights, reduction="none").view(rows.shape[:2])
+        counts = len(rows) if weights is None else weights[targets].view(rows.shape[:2]).sum(0)
+        (losses.sum(0) / counts).sum().backward()
         optimizer.step()
 
     advance = advance_with_graphs if device.type == "cuda" else advance_one_by_one
     with _stream_of_its_own(device):
         for _ in range(recipe.epochs):
-            orders = [torch.randperm(len(examples), generator=generator) for generator in generators]
-            advance(step, torch.stack(orders, dim=1).to(device).split(recipe.batch_size))
+            epochs = [recipe.epoch(len(examples), generator) for generator in generators]
+            advance(step, torch.stack(epochs, dim=1).to(device).split(recipe.batch_size))
             schedule.step()
     return fused
 
