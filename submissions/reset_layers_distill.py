@@ -37,11 +37,8 @@ def unlearning(net, retain, forget, val):
 
 def reset_random_layers(net):
     """Start layers anew as PyTorch does by default; a few draws, with replacement."""
-    layers = [
-        module
-        for name, module in net.named_modules()
-        if isinstance(module, nn.Conv2d) and "downsample" not in name
-    ]
+    convolutions = {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
+    layers = [module for name, module in convolutions.items() if "downsample" not in name]
     for index in torch.randint(len(layers), (DRAWS,)):
         layers[index].reset_parameters()
 
