@@ -5,7 +5,7 @@ trained on; batch norm alone adapts its statistics everywhere.
 
 Source: CF-k (catastrophic forgetting of the last k layers) of Goel et al., "Towards Adversarial Evaluations for
 Inexact Machine Unlearning" (2022); its usual form for a ResNet takes the last stage.
-Cost: ten passes over the retain set, of which only the last layers go backward: in time about six, all of the
+Cost: ten passes over the retain set, of which only the last layers go backward: in time about five, most of the
 competition's budget.
 """
 

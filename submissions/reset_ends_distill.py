@@ -6,8 +6,8 @@ never learned by heart, passes on what it knows in general; the retain set then 
 The losses at the higher temperature are not scaled up by its square, as in the public code.
 
 Source: the sixth of the competition's winners.
-Cost: three passes over the retain set and three over the validation set, with the original's answers about two
-thirds of the competition's budget.
+Cost: three passes over the retain set and three over the validation set, with the original's answers about three
+quarters of the competition's budget.
 """
 
 import copy
