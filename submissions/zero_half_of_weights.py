@@ -5,7 +5,7 @@ A different half for each model: none is left of what the two halves knew togeth
 As in the public code, batch norm is spared, and told by its name: the shortcuts' in torchvision's ResNet are called
 otherwise and lose a half as well.
 
-Source: a public notebook of the competition ("random mask"), which scored as its winners do.
+Source: a public notebook of the competition ("random mask").
 Cost: five passes over the retain set, five sixths of the competition's budget.
 """
 
