@@ -37,7 +37,8 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=0.9, weight_decay=5e-4)
     for _ in range(EPOCHS):
         for inputs, targets in retain:
-            optimizer.zero_grad()
-            cross_entropy(net(inputs), targets).backward()
-            optimizer.step()
+            if len(targets) > 1:  # batch norm cannot train on a single example
+                optimizer.zero_grad()
+                cross_entropy(net(inputs), targets).backward()
+                optimizer.step()
     return net

@@ -23,7 +23,7 @@ def unlearning(net, retain, forget, val):
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * len(retain))
     for _ in range(EPOCHS):
-        for inputs, targets in retain:
+        for inputs, targets in batches(retain):
             optimizer.zero_grad()
             cross_entropy(net(inputs), targets).backward()
             optimizer.step()
@@ -39,3 +39,8 @@ def prune(net):
     threshold = everywhere.kthvalue(max(1, int(SHARE * len(everywhere)))).values
     for weight in weights:
         weight[weight.abs() <= threshold] = 0
+
+
+def batches(loader):
+    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
+    return (batch for batch in loader if len(batch[1]) > 1)

@@ -20,10 +20,15 @@ def unlearning(net, retain, forget, val):
     small_batches = DataLoader(forget.dataset, batch_size=BATCH_SIZE, shuffle=True)
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE)
     for _ in range(EPOCHS):
-        for inputs, targets in small_batches:
+        for inputs, targets in batches(small_batches):
             optimizer.zero_grad()
             logits = net(inputs)
             random_targets = torch.randint(logits.shape[1], targets.shape, device=targets.device)
             cross_entropy(logits, random_targets).backward()
             optimizer.step()
     return net
+
+
+def batches(loader):
+    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
+    return (batch for batch in loader if len(batch[1]) > 1)

@@ -23,9 +23,14 @@ def unlearning(net, retain, forget, val):
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
     for _ in range(EPOCHS):
-        for inputs, targets in retain:
+        for inputs, targets in batches(retain):
             optimizer.zero_grad()
             cross_entropy(net(inputs), targets).backward()
             optimizer.step()
         schedule.step()
     return net
+
+
+def batches(loader):
+    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
+    return (batch for batch in loader if len(batch[1]) > 1)

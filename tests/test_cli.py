@@ -153,7 +153,6 @@ def test_a_damaged_row_is_told_and_computed_again(kit, store, tmp_path):
     [
         (["--models", "7"], "expected at least 8 models, found 7"),
         (["--models", "many"], "Invalid value for '--models'"),
-        (["--task", "digit"], "Did you mean 'digits'?"),
         (["--device", "tpu9"], "'tpu9' cannot be used here"),
         (["--backend", "cloud"], "expected one of processes, serial, found 'cloud'"),
         (["--seed", "-1"], "Invalid value for '--seed'"),
@@ -163,6 +162,23 @@ def test_a_damaged_row_is_told_and_computed_again(kit, store, tmp_path):
 def test_options_that_cannot_be(kit, options, message):
     result = kit("score", "submissions/identity.py", *options)
     assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--task", "digit"], "There is no task 'digit'. Did you mean 'digits'?"),
+        (["--task", "faces:10"], "faces: expected 600 pictures or more, found 10"),
+        (["--task", "faces:642"], "leave a last batch of one"),
+        (["--task", "digits", "--data", "."], "The task digits reads no folder"),
+        (["--task", "surf"], "CASIA-SURF is not in out/data/casia-surf"),
+    ],
+)
+def test_a_task_that_cannot_be_had(kit, options, message):
+    result = kit("score", "submissions/identity.py", *options)
+    assert result.exit_code == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
 

@@ -107,7 +107,14 @@ def load(name: str, data: Path | None = None) -> Task:
         if "data" not in takes:
             raise TaskError(f"The task {stem} reads no folder; found {data}.")
         options["data"] = data
-    return make(**options)
+    task = make(**options)
+    for trained_on in (len(task.retain), len(task.train)):
+        if trained_on % task.recipe.batch_size == 1:
+            raise TaskError(
+                f"{name}: {trained_on} examples to train on leave a last batch of one, and batch norm cannot train on "
+                "it; ask for a few more or fewer"
+            )
+    return task
 
 
 def competition_recipe(targets: Tensor, classes: int) -> Recipe:

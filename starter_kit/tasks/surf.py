@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image
 from torchvision.models import resnet18
-from torchvision.transforms.functional import resize
+from torchvision.transforms.functional import pil_to_tensor, resize
 
 from starter_kit.batches import Examples
 from starter_kit.progress import shown
@@ -117,10 +117,12 @@ def _pictures(data: Path, ages: Iterable[str]) -> list[tuple[str, Tensor]]:
     pictures: list[tuple[str, Tensor]] = []
     for name, file in shown([pair for pair in files if pair[0] in known], "reading CASIA-SURF"):
         try:
-            picture = decode_image(str(file), ImageReadMode.RGB)
-        except (RuntimeError, OSError):
+            with Image.open(file) as opened:
+                picture = pil_to_tensor(opened.convert("RGB"))
+        except OSError:
             unreadable.append(file)
             continue
+        # As a tensor: Pillow's own resizing rounds otherwise.
         pictures.append((name, resize(picture, [SIDE, SIDE])))
     if not pictures:
         raise TaskError(f"{data} has no pictures: expected {PICTURES}, found {len(files)} such files")

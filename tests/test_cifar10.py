@@ -1,0 +1,162 @@
+"""CIFAR-10 as torchvision gets it, from a server on this machine that has a small archive of the same layout."""
+
+import hashlib
+import io
+import pickle
+import shutil
+import tarfile
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import torch
+from torchvision.datasets import CIFAR10
+
+from starter_kit import tasks
+from starter_kit.tasks.cifar10 import BLACK, MEAN, OUR_FORGET_INDEX, SPREAD
+
+A_BATCH = 60
+ARCHIVE = CIFAR10.filename
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def md5(content):
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """Serves an archive whose sums torchvision is told; the folder that it serves from."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    files = {CIFAR10.meta["filename"]: pickle.dumps({CIFAR10.meta["key"]: list("abcdefghij")})}
+    for name, _ in CIFAR10.train_list + CIFAR10.test_list:
+        data = rng.integers(0, 256, (A_BATCH, 3072), dtype=np.uint8)
+        files[name] = pickle.dumps({"data": data, "labels": rng.integers(0, 10, A_BATCH).tolist()})
+    with tarfile.open(folder / ARCHIVE, "w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"{CIFAR10.base_folder}/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        monkeypatch.setattr(CIFAR10, "url", f"http://127.0.0.1:{running.server_port}/{ARCHIVE}")
+        monkeypatch.setattr(CIFAR10, "tgz_md5", md5((folder / ARCHIVE).read_bytes()))
+        for part in ("train_list", "test_list"):
+            monkeypatch.setattr(CIFAR10, part, [[name, md5(files[name])] for name, _ in getattr(CIFAR10, part)])
+        monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": md5(files[CIFAR10.meta["filename"]])})
+        yield folder
+        running.shutdown()
+
+
+def load(folder, name="cifar10"):
+    return tasks.load(name, folder)
+
+
+def test_it_is_downloaded_once_and_split(server, tmp_path):
+    folder = tmp_path / "data"
+    task = load(folder)
+    assert [len(examples) for examples in (task.train, task.validation, task.test)] == [300, 30, 30]
+    ids = torch.cat([examples.image_id for examples in task.sets.values()])
+    assert len(ids.unique()) == 360
+    assert set(task.forget.image_id.tolist()) == set(np.load(OUR_FORGET_INDEX).tolist()) & set(range(300))
+    server.joinpath(ARCHIVE).unlink()
+    (folder / ARCHIVE).unlink()
+    assert load(folder).digest() == task.digest()
+
+
+def test_pictures_are_normalised_and_padded_with_black(server, tmp_path):
+    task = load(tmp_path / "data")
+    raw = CIFAR10(tmp_path / "data", train=True).data[task.forget.image_id[0]]
+    expected = (raw / 255 - np.array(MEAN)) / np.array(SPREAD)
+    np.testing.assert_allclose(task.forget.inputs[0].permute(1, 2, 0), expected, atol=1e-5)
+    np.testing.assert_allclose((0 - np.array(MEAN)) / np.array(SPREAD), BLACK)
+    assert task.recipe.augmentation.fill == BLACK
+
+
+def test_our_forget_index_is_a_tenth():
+    index = np.load(OUR_FORGET_INDEX)
+    assert len(np.unique(index)) == len(index) == 5000
+    assert index.max() < 50_000
+
+
+def test_the_starting_kits_forget_index_is_used_where_it_lies(server, tmp_path):
+    ours = load(tmp_path / "data")
+    np.save(tmp_path / "data" / "forget_idx.npy", np.array([3, 1, 299]))
+    theirs = load(tmp_path / "data")
+    assert theirs.forget.image_id.tolist() == [1, 3, 299]
+    assert theirs.digest() != ours.digest()
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (np.array([1, 1]), "expected different whole numbers"),
+        (np.array([0.5]), "expected different whole numbers"),
+        (np.array([300]), "expected positions from 0 to 299"),
+        (np.array([-1]), "expected positions from 0 to 299"),
+        (np.arange(300), "300 would be forgotten"),
+    ],
+)
+def test_a_forget_index_that_makes_no_sense(server, tmp_path, index, message):
+    load(tmp_path / "data")
+    np.save(tmp_path / "data" / "forget_idx.npy", index)
+    with pytest.raises(tasks.TaskError, match=message):
+        load(tmp_path / "data")
+
+
+def test_a_part_of_it(server, tmp_path):
+    task = load(tmp_path / "data", "cifar10:200")
+    assert (task.name, len(task.train), len(task.test), len(task.validation)) == ("cifar10:200", 200, 20, 20)
+    for size in (50, 301):
+        with pytest.raises(tasks.TaskError, match=f"expected from 200 to 300 training pictures, found {size}"):
+            load(tmp_path / "data", f"cifar10:{size}")
+
+
+def test_without_a_connection(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:1/none.tar.gz")
+    with pytest.raises(tasks.TaskError, match=r"could not be put there: .*refused") as caught:
+        load(tmp_path / "data")
+    for word in ("without a connection", "http://127.0.0.1:1/none.tar.gz", CIFAR10.tgz_md5, "DATA="):
+        assert word in str(caught.value)
+
+
+def test_a_download_that_was_cut_off_is_begun_anew(server, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / ARCHIVE).write_bytes((server / ARCHIVE).read_bytes()[:1000])
+    assert len(load(folder).train) == 300
+
+
+def test_a_damaged_part_is_unpacked_anew(server, tmp_path):
+    folder = tmp_path / "data"
+    digest = load(folder).digest()
+    damaged = folder / CIFAR10.base_folder / "data_batch_3"
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    assert load(folder).digest() == digest
+
+
+def test_an_archive_with_a_wrong_sum(server, tmp_path):
+    (server / ARCHIVE).write_bytes(b"something else")
+    with pytest.raises(tasks.TaskError, match="File not found or corrupted"):
+        load(tmp_path / "data")
+
+
+def test_a_folder_that_cannot_be_written(server, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(tasks.TaskError, match=r"could not be put there: .*Not a directory"):
+        load(tmp_path / "file" / "data")
+
+
+def test_a_folder_that_is_not_the_data_set_is_told_what_was_found(server, tmp_path):
+    shutil.copy(__file__, tmp_path / "holiday.txt")
+    server.joinpath(ARCHIVE).unlink()
+    with pytest.raises(tasks.TaskError, match=r"Expected the folder .*cifar-10-batches-py.*found there: holiday.txt"):
+        load(tmp_path)

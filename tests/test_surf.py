@@ -1,0 +1,117 @@
+"""CASIA-SURF, on a small folder made in its layout, with the traps of the real one."""
+
+import random
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from starter_kit import tasks
+
+PERSONS = 20
+PICTURES = 6
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Persons 2_001 ... with ages from 20 on, in two groups of folders; a picture's colour tells whose it is."""
+    (tmp_path / "Age_Gender.txt").write_text("".join(f"2_{p:03} {20 + 2 * p} M\n" for p in range(PERSONS)))
+    for person in range(PERSONS):
+        colour = tmp_path / "WBackground" / f"part{person % 2}" / f"2_{person:03}" / "real.rssdk" / "color"
+        colour.mkdir(parents=True)
+        for number in range(PICTURES):
+            Image.new("RGB", (48, 40), (10 * person, 100, 50)).save(colour / f"{number:02}.jpg", quality=95)
+    return tmp_path
+
+
+def load(folder):
+    return tasks.load("surf", folder)
+
+
+def all_of(task, column):
+    return torch.cat([getattr(examples, column) for examples in task.sets.values()])
+
+
+def test_it_is_read_as_the_organisers_read_it(folder):
+    task = load(folder)
+    total = PERSONS * PICTURES
+    assert len(task.train) == int(0.8 * total)
+    assert len(task.validation) == int(0.9 * total) - int(0.8 * total)
+    assert sorted(all_of(task, "image_id").tolist()) == list(range(total))
+    paths = sorted(folder.glob("WBackground/*/*/real.rssdk/color/*.jpg"))
+    random.Random(43).shuffle(paths)
+    persons = [int(path.parts[-4].removeprefix("2_")) for path in paths]
+    held_out = [*task.validation.person_id.tolist(), *task.test.person_id.tolist()]
+    assert held_out == persons[int(0.8 * total) :]
+    assert set(task.forget.person_id.tolist()) == set(range(15))
+    assert set(task.retain.person_id.tolist()) == set(range(15, PERSONS))
+
+
+def test_pictures_are_raw_and_labels_are_age_bins(folder):
+    task = load(folder)
+    for examples in task.sets.values():
+        assert examples.inputs.shape[1:] == (3, 32, 32)
+        means = examples.inputs.mean((2, 3))
+        assert torch.allclose(means[:, 0], 10.0 * examples.person_id, atol=4)
+        assert torch.allclose(means[:, 1], torch.tensor(100.0), atol=4)
+        edges = np.linspace(20, 20 + 2 * (PERSONS - 1) + 1, 11)
+        assert examples.targets.tolist() == (np.digitize(20 + 2 * examples.person_id.numpy(), edges) - 1).tolist()
+    counts = torch.bincount(task.train.targets, minlength=10)
+    assert task.recipe.class_weights == tuple(1 / count for count in counts.tolist())
+    assert (task.recipe.optimizer, task.recipe.epochs, task.recipe.learning_rate) == ("adam", 30, 1e-4)
+
+
+def test_a_greyscale_picture_counts_like_any_other(folder):
+    path = folder / "WBackground/part0/2_004/real.rssdk/color/03.jpg"
+    Image.new("L", (30, 30), 77).save(path, quality=95)
+    inputs = all_of(load(folder), "inputs")
+    assert len(inputs) == PERSONS * PICTURES
+    assert ((inputs - 77).abs() <= 2).flatten(1).all(dim=1).sum() == 1
+
+
+def test_broken_pictures_and_persons_without_label_are_left_out_and_told(folder):
+    broken = folder / "WBackground/part1/2_001/real.rssdk/color/00.jpg"
+    broken.write_bytes(broken.read_bytes()[:40])
+    (folder / "WBackground/part1/2_999").mkdir()
+    stranger = folder / "WBackground/part0/stranger/real.rssdk/color"
+    stranger.mkdir(parents=True)
+    Image.new("RGB", (32, 32)).save(stranger / "00.jpg")
+    with pytest.warns() as told:
+        task = load(folder)
+    messages = [str(warning.message) for warning in told]
+    assert f"left out 1 pictures that cannot be read: {broken}" in messages
+    assert "left out 1 persons without a line in Age_Gender.txt: stranger" in messages
+    assert len(all_of(task, "targets")) == PERSONS * PICTURES - 1
+
+
+def test_a_folder_that_is_not_the_data_set(tmp_path):
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(tasks.TaskError, match=r"expected Age_Gender.txt and WBackground.*found holiday.jpg") as caught:
+        load(tmp_path)
+    for word in ("licence", "DATA=", "TASK=faces"):
+        assert word in str(caught.value)
+    with pytest.raises(tasks.TaskError, match="found no such folder"):
+        load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("line", ["2_000 30 M", "2_777 old F", "2_777"])
+def test_a_line_of_labels_that_makes_no_sense(folder, line):
+    path = folder / "Age_Gender.txt"
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(tasks.TaskError, match=f"line {PERSONS + 1}: expected an ID.*found {re.escape(repr(line))}"):
+        load(folder)
+
+
+def test_labels_without_pictures(folder):
+    (folder / "WBackground").rename(folder / "Background")
+    with pytest.raises(tasks.TaskError, match="has no pictures: expected WBackground"):
+        load(folder)
+
+
+def test_too_few_persons(folder):
+    for person in range(12, PERSONS):
+        (folder / f"WBackground/part{person % 2}/2_{person:03}").rename(folder / f"gone{person}")
+    with pytest.raises(tasks.TaskError, match=r"expected pictures of more than 15 persons.*72 pictures of 12 persons"):
+        load(folder)
