@@ -10,13 +10,14 @@ from rich.table import Table
 
 from scoring import report, run
 from scoring.errors import InputError, KitError
+from scoring.membership import attack_accuracy
 from scoring.pictures import picture_of_ranking
 from scoring.pools import Pools
 from scoring.run import Reference, Result
 from scoring.store import write_atomically
 from scoring.submission import read
 
-COMPARISON_SCHEMA = 1
+COMPARISON_SCHEMA = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +28,13 @@ class Comparison:
         reference: the pools that all are held against.
         ranked: the results, best score first.
         failed: what went wrong with the others, by their paths.
+        attacked: how often the starting kit's membership attack is right, by submission, "ceiling" and "floor".
     """
 
     reference: Reference
     ranked: list[Result]
     failed: dict[Path, KitError]
+    attacked: dict[str, float]
 
 
 def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
@@ -51,7 +54,10 @@ def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
         except KitError as error:
             failed[path] = error
     ranked = sorted(results, key=lambda result: -result.unlearned.score.value)
-    return Comparison(reference, ranked, failed)
+    judged = {result.submission.name: result.unlearned for result in ranked}
+    judged |= {"ceiling": reference.ceiling, "floor": reference.floor}
+    attacked = {name: attack_accuracy(pool.outputs) for name, pool in judged.items()}
+    return Comparison(reference, ranked, failed, attacked)
 
 
 def _different_names(paths: list[Path]) -> list[Path]:
@@ -83,20 +89,21 @@ def table(compared: Comparison) -> Table:
     ]
     lines.sort(key=lambda line: -line[1]["score"])
 
-    # No frame and little padding: the longest name and all columns fit into 80 characters.
+    # No frame, little padding and folded names: all columns fit into 80 characters.
     table = Table(
         title=f"{reference.pools.task.name}, {len(reference.retrained)} models a pool",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("submission", no_wrap=True)
-    for heading in ("score", "forgetting\nquality", "retain", "forget", "test", "median\nepsilon", "time"):
+    table.add_column("submission", max_width=26, overflow="fold")
+    for heading in ("score", "forgetting\nquality", "retain", "forget", "test", "median\nepsilon", "attack", "time"):
         table.add_column(heading, justify="right")
     for name, figures, time in lines:
         columns = ("score", "forgetting_quality", "retain_accuracy", "forget_accuracy", "test_accuracy")
         cells = [f"{figures[column]:.4f}" for column in columns]
-        table.add_row(name, *cells, f"{figures['epsilon_median']:.2f}", time, style="" if time else "dim")
+        cells += [f"{figures['epsilon_median']:.2f}", f"{compared.attacked[name]:.3f}", time]
+        table.add_row(name, *cells, style="" if time else "dim")
     for path in compared.failed:
         table.add_row(path.stem, "failed", style="red")
     return table
@@ -110,6 +117,7 @@ def as_dict(compared: Comparison) -> dict[str, Any]:
         "task": reference.pools.task.name,
         "models": len(reference.retrained),
         "ranking": [report.as_dict(result) for result in compared.ranked],
+        "attack_accuracy": compared.attacked,
         "failed": [{"name": path.stem, "reason": str(error)} for path, error in compared.failed.items()],
     }
 

@@ -29,7 +29,7 @@ def unlearning(net, retain, forget, val):
     net.fc.reset_parameters()
     norms = [name for name, _ in net.named_parameters() if "bn" in name]
     others = [name for name, _ in net.named_parameters() if "bn" not in name]
-    drawn_before = set()
+    drawn_before: set[str] = set()
     for epoch, learning_rate in enumerate(RANDOM_LEARNING_RATES):
         drawn = draw(others, TRAINED_TENSORS)
         if epoch > 0:

@@ -1,0 +1,40 @@
+"""The starting kit's membership attack, against what it has to say of pools whose answer is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scoring.membership import attack_accuracy, losses
+from tests.test_score import outputs
+
+
+def pool(forget, test):
+    rng = np.random.default_rng(0)
+    return replace(outputs(rng.normal(forget, 1, (8, 200))), test_confidence=rng.normal(test, 1, (8, 300)))
+
+
+def test_losses_are_cross_entropies():
+    probability = np.array([0.001, 0.3, 0.999])
+    np.testing.assert_allclose(losses(np.log(probability / (1 - probability))), -np.log(probability))
+    assert np.isfinite(losses(np.array([-103.6, 103.6]))).all()
+
+
+def test_what_cannot_be_told_is_guessed():
+    assert attack_accuracy(pool(2, 2)) == pytest.approx(0.5, abs=0.04)
+
+
+def test_forget_examples_that_are_known_by_heart_are_told():
+    assert attack_accuracy(pool(9, -3)) > 0.95
+
+
+def test_the_sets_count_alike_whatever_their_sizes():
+    """Else calling everything a test example would be right in three of five cases."""
+    assert attack_accuracy(replace(pool(2, 2), test_confidence=pool(2, 2).test_confidence[:, :40])) < 0.6
+
+
+def test_it_is_the_same_every_time_and_leaves_its_input_alone():
+    some = pool(3, 2)
+    before = some.forget_confidence.copy()
+    assert attack_accuracy(some) == attack_accuracy(some)
+    np.testing.assert_array_equal(some.forget_confidence, before)
