@@ -19,7 +19,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 class ShowingClient(NotebookClient):
     """Passes on what cells print at once; a run can take hours."""
 
-    def output(self, outs: list, msg: dict, display_id: str, cell_index: int) -> Any:
+    def output(self, outs: list, msg: dict, display_id: str | None, cell_index: int) -> Any:
         """A message of a cell that runs."""
         if msg["msg_type"] == "stream":
             print(msg["content"]["text"], end="", flush=True)

@@ -65,7 +65,7 @@ def _input(root: Path, competition: str, where: Literal["old", "new"]) -> Path:
     return root / "input" / (competition if where == "old" else f"competitions/{competition}")
 
 
-def run(bundle: Bundle, root: Path, models: int, say: Callable[[str], None]) -> Path:
+def run_notebook(bundle: Bundle, root: Path, models: int, say: Callable[[str], None]) -> Path:
     """Run the bundle's notebook with ``root`` in the place of ``/kaggle``, which was laid out before.
 
     Args:
