@@ -43,7 +43,7 @@ env: $(READY)  ## make the environment and nothing else  [PYTHON, VENV]
 new: $(READY)  ## copy the template into submissions/NAME.py  [NAME]
 	@$(RUN) -m starter_kit.new '$(NAME)'
 
-score: $(READY)  ## score it  [SUBMISSION or CHECKPOINTS, TASK, MODELS, DEVICE, SEED, OUT, STORE, WORKERS, BACKEND]
+score: $(READY)  ## score it  [SUBMISSION/CHECKPOINTS, TASK, MODELS, DEVICE, SEED, OUT, STORE, WORKERS, BACKEND]
 	@$(RUN) -m scoring score '$(SUBMISSION)' $(if $(CHECKPOINTS),--checkpoints '$(CHECKPOINTS)') $(OPTIONS)
 
 compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, and as for score]
