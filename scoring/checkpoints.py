@@ -9,6 +9,7 @@ import io
 import os
 import re
 import stat
+import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
@@ -175,13 +176,12 @@ def _check_count(path: Path, names: list[str], models: int) -> None:
 
 def _by_number(path: Path, names: list[str]) -> tuple[str, ...]:
     """As many names as models, put in order."""
-    base = {name: name.rsplit("/", 1)[-1] for name in names}
-    for name, count in Counter(base.values()).items():
+    for name, count in Counter(name.rsplit("/", 1)[-1] for name in names).items():
         if count > 1:
             raise SubmissionError(f"{path}, {name!r}: it is there {count} times.")
     found: dict[int, str] = {}
     for name in names:
-        match = NAME.fullmatch(base[name])
+        match = NAME.fullmatch(name.rsplit("/", 1)[-1])
         if not match or int(match[1]) >= len(names):
             raise SubmissionError(
                 f"{path}, {name!r}: expected names from unlearned_checkpoint_0.pth to _{len(names) - 1}.pth."
@@ -234,17 +234,21 @@ def _load(content: bytes) -> object:
             listed = archive.infolist()
     except Exception as error:  # Whatever makes zipfile stumble over a hostile file is that file's fault.
         raise ValueError(f"it is no checkpoint that torch.save wrote ({error})") from error
-    for entry in listed:
-        if entry.compress_type != zipfile.ZIP_STORED:
-            raise ValueError(
-                f"its part {entry.filename!r} is compressed and inflates to {entry.file_size} bytes, and torch.save "
-                "compresses nothing"
-            )
+    compressed = [entry for entry in listed if entry.compress_type != zipfile.ZIP_STORED]
+    if compressed:
+        worst = max(compressed, key=lambda entry: entry.file_size)
+        raise ValueError(
+            f"its part {worst.filename!r} is compressed and inflates to {worst.file_size} bytes, and torch.save "
+            "compresses nothing"
+        )
     inside = sum(entry.file_size for entry in listed)
     if inside > len(content):
         raise ValueError(f"its parts say that they hold {inside} bytes, and it has {len(content)}")
     try:
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of what a hostile file may hold; it is looked at below.
+            warnings.simplefilter("ignore")
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # Its unpickler raises many kinds. There is no other way to read it that is safe.
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
