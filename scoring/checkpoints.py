@@ -1,26 +1,23 @@
 """Checkpoints from elsewhere: a zip or a folder that is read as what it may be, an attack.
 
-Nothing is extracted, nothing is unpickled but tensors, and no file is believed to be as large as it says. What a
-network's weights have to be is known before, so anything else is refused.
+Nothing is extracted, and no file is believed to be as large as it says. Which files there have to be is known
+before, so anything else is refused; `weights.py` does the same for what is in each of them.
 """
 
 import hashlib
-import io
 import os
 import re
 import stat
-import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import torch
 from torch import Tensor
-from torch.nn import Parameter
 
 from scoring.errors import InputError, MachineError, SubmissionError
+from scoring.weights import weights_in_file
 
 NAME = re.compile(r"unlearned_checkpoint_(0|[1-9][0-9]{0,6})\.pth")
 MAX_RATIO = 200
@@ -68,7 +65,7 @@ class Checkpoints:
         else:
             content = _read_entry(self.path, self.entries[index], limit)
         try:
-            return checked(_load(content), original)
+            return weights_in_file(content, original)
         except ValueError as error:
             raise SubmissionError(f"{where}: {error}.") from error
 
@@ -225,70 +222,3 @@ def _read_file(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise SubmissionError(f"{path}: it has more than the {limit} bytes of a checkpoint.")
     return content
-
-
-def _load(content: bytes) -> object:
-    """What ``torch.save`` put into these bytes. Raises ``ValueError`` if it was something else that wrote them."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            listed = archive.infolist()
-    except Exception as error:  # Whatever makes zipfile stumble over a hostile file is that file's fault.
-        raise ValueError(f"it is no checkpoint that torch.save wrote ({error})") from error
-    compressed = [entry for entry in listed if entry.compress_type != zipfile.ZIP_STORED]
-    if compressed:
-        worst = max(compressed, key=lambda entry: entry.file_size)
-        raise ValueError(
-            f"its part {worst.filename!r} is compressed and inflates to {worst.file_size} bytes, and torch.save "
-            "compresses nothing"
-        )
-    inside = sum(entry.file_size for entry in listed)
-    if inside > len(content):
-        raise ValueError(f"its parts say that they hold {inside} bytes, and it has {len(content)}")
-    try:
-        with warnings.catch_warnings():
-            # Of what a hostile file may hold; it is looked at below.
-            warnings.simplefilter("ignore")
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # Its unpickler raises many kinds. There is no other way to read it that is safe.
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(
-            f"it holds something other than weights, or is damaged ({type(error).__name__}: {reason})"
-        ) from error
-
-
-def checked(state: object, original: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights in ``state`` if they are of the names, shapes and kinds of ``original``, finite and possible.
-
-    Raises:
-        ValueError: they are not; the message says which and why.
-    """
-    if not isinstance(state, dict):
-        raise ValueError(f"expected the weights of a model by name, found {type(state).__name__}")
-    if set(state) != set(original):
-        strange = sorted(map(str, set(state) ^ set(original)))
-        raise ValueError(
-            f"expected the {len(original)} weights of the original model, found {len(state)}; the first that is "
-            f"missing or too many is {strange[0]}"
-        )
-    return {name: _checked_tensor(name, state[name], value) for name, value in original.items()}
-
-
-def _checked_tensor(name: str, value: object, expected: Tensor) -> Tensor:
-    if type(value) not in (Tensor, Parameter) or not isinstance(value, Tensor):
-        raise ValueError(f"{name}: expected a tensor, found {type(value).__name__}")
-    if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
-        raise ValueError(f"{name}: expected a plain tensor, found a {value.layout} one on {value.device}")
-    if value.shape != expected.shape:
-        raise ValueError(f"{name}: expected shape {tuple(expected.shape)}, found {tuple(value.shape)}")
-    allowed = (torch.float32, torch.float16) if expected.is_floating_point() else (expected.dtype,)
-    if value.dtype not in allowed:
-        raise ValueError(f"{name}: expected {' or '.join(map(str, allowed))}, found {value.dtype}")
-    last = value.ndim == 4 and value.is_contiguous(memory_format=torch.channels_last)
-    if not (value.is_contiguous() or last):
-        raise ValueError(f"{name}: it is not contiguous (strides {value.stride()}): its elements share memory")
-    if not torch.isfinite(value).all():
-        raise ValueError(f"{name}: {int((~torch.isfinite(value)).sum())} of its values are NaN or infinite")
-    if name.endswith("running_var") and bool((value < 0).any()):
-        raise ValueError(f"{name}: a variance is negative ({float(value.min()):g})")
-    value = value.detach()
-    return value.float() if value.is_floating_point() else value.clone()

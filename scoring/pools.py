@@ -38,6 +38,7 @@ MAKES_ROWS = (
     "scoring.fused",
     "scoring.jobs",
     "starter_kit.batches",
+    "scoring.weights",
     "starter_kit.training",
 )
 """The modules, and packages with all that is in them, of which any change may change a bit of a row."""
