@@ -37,8 +37,8 @@ MAKES_ROWS = (
     "scoring.evaluate",
     "scoring.fused",
     "scoring.jobs",
-    "starter_kit.batches",
     "scoring.weights",
+    "starter_kit.batches",
     "starter_kit.training",
 )
 """The modules, and packages with all that is in them, of which any change may change a bit of a row."""

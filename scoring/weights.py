@@ -1,4 +1,4 @@
-"""The weights in a file that someone else wrote: nothing is unpickled but tensors, and they are what they have to be."""
+"""The weights in a file that someone else wrote. Nothing is unpickled but tensors, of the kinds that are expected."""
 
 import io
 import pickletools
