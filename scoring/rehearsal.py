@@ -9,7 +9,7 @@ from scoring.jobs.training import weights_in
 from scoring.pools import Pools
 from scoring.run import Result
 from scoring.submission import read
-from starter_kit.kaggle import bundle
+from starter_kit.kaggle.bundle import BUNDLES, current
 from starter_kit.kaggle.errors import KaggleError
 from starter_kit.kaggle.rehearse import lay_out, lay_out_save_run, run_notebook
 
@@ -30,16 +30,16 @@ def rehearse(submission: Path, pools: Pools, models: int, root: Path) -> Result:
     read(submission)
     say = pools.progress.say
     try:
-        ready = bundle.current(submission)
+        ready = current(submission, folder=BUNDLES)
         for warning in ready.warnings:
             say(f"Warning: {warning}")
         original = pools.original()
         shutil.rmtree(root, ignore_errors=True)
-        say(f"{ready.notebook} as Kaggle saves it:")
+        lay_out(root / "rerun", ready.competition, pools.task.sets, weights_in(original), "new")
         lay_out_save_run(root / "save", ready.competition, "new")
+        say(f"{ready.notebook} as Kaggle saves it:")
         run_notebook(ready, root / "save", models, say)
         say(f"{ready.notebook} as Kaggle runs it, with {models} models:")
-        lay_out(root / "rerun", ready.competition, pools.task.sets, weights_in(original), "new")
         made = run_notebook(ready, root / "rerun", models, say)
     except KaggleError as error:
         raise SubmissionError(str(error)) from error

@@ -212,8 +212,10 @@ def test_batches_speak_both_dialects(examples):
     assert batch["person_id"].tolist() == [0] * 64
     built = next(iter(DataLoader(Subset(examples, range(30)), batch_size=16)))
     assert built["image_id"][:3] == ["0-0", "0-1", "0-10"]
-    inputs, _ = next(iter(DataLoader(ConcatDataset([examples, examples]), batch_size=16, shuffle=True)))
-    assert inputs.shape == (16, 3, 32, 32)
+    built = next(iter(DataLoader(ConcatDataset([examples, examples]), batch_size=16)))
+    assert built["image"].shape == (16, 3, 32, 32)
+    assert built["image_id"][:3] == ["0-0", "0-1", "0-10"]
+    assert built["person_id"].tolist() == [0] * 16
 
 
 def test_other_pictures_have_no_place_in_the_folder(tmp_path, original):
