@@ -172,6 +172,8 @@ def test_a_rehearsal_ends_with_the_score_of_its_zip(kit, written, tmp_path, monk
     path = written(SOURCE)
     monkeypatch.setattr("scoring.rehearsal.BUNDLES", tmp_path / "bundles")
     monkeypatch.setattr(made, "RECIPE", replace(made.RECIPE, epochs=1))
+    monkeypatch.setitem(made.SIZES, "retain", 20)
+    monkeypatch.setattr("scoring.pools.STOPWATCH_RUNS", 1)
     result = kit("rehearse", path, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     assert "mine on made, 8 models" in result.stdout
