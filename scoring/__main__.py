@@ -9,14 +9,16 @@ import torch
 import typer
 from rich.console import Console
 
-from scoring import backends, comparison, report, run
-from scoring.errors import InputError, KitError
+from scoring import backends, comparison, rehearsal, report, run
+from scoring.errors import InputError, KitError, MachineError
 from scoring.jobs.setting import Setting
+from scoring.jobs.training import weights_in
 from scoring.outputs import Outputs
 from scoring.pools import Pools
 from scoring.progress import Progress
 from scoring.score import OFFICIAL_MODELS, score
-from starter_kit import tasks
+from starter_kit import competition_folder, tasks
+from starter_kit.kaggle import made
 
 MADE = Path("out")
 """Everything that is made goes in here, unless it is told otherwise."""
@@ -113,20 +115,49 @@ def score_command(
     store: Store = MADE / "store",
     workers: Workers = None,
     backend: BackendName = "processes",
+    checkpoints: Annotated[
+        Path | None, typer.Option("--checkpoints", help="Score this zip or folder of checkpoints instead.")
+    ] = None,
 ) -> None:
-    """Score one submission.
+    """Score one submission, or the checkpoints that one left elsewhere.
 
     Trains the original model, the retrained pool and a second one for the ceiling, unless they are there already;
     runs the submission on as many copies of the original; attacks, scores, and writes report.json, report.png
     and the judged outputs. It can be stopped at any moment: the same command goes on where it stopped.
     """
     with _telling_what_went_wrong():
-        result = run.run(submission, _pools(task, data, device, seed, store, workers, backend), models)
-        folder = out or MADE / "reports" / task / result.submission.name
-        report.write(result, folder)
-        results.print(report.table(result))
-        _say_notes(_on_models(models) + report.notes(result))
-        results.print(f"{folder}/report.json and report.png", highlight=False, soft_wrap=True)
+        pools = _pools(task, data, device, seed, store, workers, backend)
+        result = run.run_checkpoints(checkpoints, pools, models) if checkpoints else run.run(submission, pools, models)
+        _report(result, out or MADE / "reports" / task / result.submission.name)
+
+
+@app.command("rehearse")
+def rehearse_command(
+    submission: Annotated[Path, typer.Argument(help="The file with your unlearning function.")],
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task",
+            show_default="a hundred made pictures",
+            help="A task of colour pictures of 32x32.",
+        ),
+    ] = "",
+    data: Data = None,
+    models: Models = FEWEST_MODELS,
+    device: Device = "",
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", show_default="out/rehearsals/NAME", help="The folder for what it leaves.")
+    ] = None,
+    store: Store = MADE / "store",
+    workers: Workers = None,
+    backend: BackendName = "processes",
+) -> None:
+    """Run a submission's Kaggle notebook here as Kaggle would, and score the submission.zip that it writes."""
+    with _telling_what_went_wrong():
+        pools = _pools(task, data, device, seed, store, workers, backend)
+        folder = out or MADE / "rehearsals" / submission.stem
+        _report(rehearsal.rehearse(submission, pools, models, folder), folder / "report")
 
 
 @app.command("compare")
@@ -167,6 +198,34 @@ def compare_command(
             raise typer.Exit(1)
 
 
+@app.command("export")
+def export_command(
+    task: TaskName = "faces",
+    data: Data = None,
+    device: Device = "",
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", show_default="out/exports/TASK", help="The folder to be written.")
+    ] = None,
+    store: Store = MADE / "store",
+) -> None:
+    """Write a task as a folder in the layout of the competition's input, with the original model.
+
+    All that a notebook for the competition reads is there: retain.csv, forget.csv, validation.csv, images/A/B.png,
+    original_model.pth and age_class_weights.json. The test set is not.
+    """
+    with _telling_what_went_wrong():
+        pools = _pools(task, data, device, seed, store, None, "serial")
+        folder = out or MADE / "exports" / task
+        try:
+            competition_folder.write(folder, pools.task.sets, weights_in(pools.original()))
+        except ValueError as error:
+            raise InputError(f"The task {task} does not fit into the competition's layout: {error}.") from error
+        except OSError as error:
+            raise MachineError(f"Cannot write {error.filename}: {error.strerror}. Name another folder.") from error
+        results.print(folder, highlight=False, soft_wrap=True)
+
+
 @app.command("judge")
 def judge_command(
     unlearned: Annotated[Path, typer.Argument(help="Saved outputs of the unlearned models, an .npz.")],
@@ -191,9 +250,9 @@ def judge_command(
 def _pools(
     task: str, data: Path | None, device: str, seed: int, store: Path, workers: int | None, backend: str
 ) -> Pools:
-    """What the options describe."""
+    """What the options describe; no task is the made one."""
     try:
-        loaded = tasks.load(task, data)
+        loaded = tasks.load(task, data) if task else made.task()
     except tasks.TaskError as error:
         raise InputError(str(error)) from error
     return Pools(
@@ -203,6 +262,14 @@ def _pools(
         workers,
         Progress(messages),
     )
+
+
+def _report(result: run.Result, folder: Path) -> None:
+    """Write the report of a result, and show it."""
+    report.write(result, folder)
+    results.print(report.table(result))
+    _say_notes(_on_models(len(result.reference.retrained)) + report.notes(result))
+    results.print(f"{folder}/report.json and report.png", highlight=False, soft_wrap=True)
 
 
 def _on_models(models: int) -> list[str]:

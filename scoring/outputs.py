@@ -19,8 +19,8 @@ class Outputs:
         forget_confidence: [N, F] float64, logit-scaled confidences in nats.
         test_confidence: [N, T] likewise, on the test set.
         retain_accuracy, forget_accuracy, validation_accuracy, test_accuracy: [N] float64 in [0, 1].
-        seconds: [N] float64, what making each model took, without judging it.
-        seeds: [N] uint64, what each was seeded with.
+        seconds: [N] float64, what making each model took, without judging it; NaN where nobody here saw it.
+        seeds: [N] uint64, what each was seeded with; 0 where nobody here saw it.
 
     Raises:
         ValueError: shapes that do not fit, NaN or infinite confidences, accuracies outside [0, 1].
@@ -43,7 +43,8 @@ class Outputs:
                 raise ValueError(
                     f"{name}: expected {axes} axes, the first of {models} models; found shape {values.shape}"
                 )
-            if not np.isfinite(values).all():
+            unseen = np.isnan(values) if name == "seconds" else False
+            if not (np.isfinite(values) | unseen).all():
                 raise ValueError(f"{name}: {np.sum(~np.isfinite(values))} values are NaN or infinite")
             if name.endswith("accuracy") and not ((values >= 0) & (values <= 1)).all():
                 raise ValueError(f"{name}: expected shares from 0 to 1, found {values.min()} to {values.max()}")

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 
 from scoring.backends import Backend, Job
+from scoring.checkpoints import Checkpoints
 from scoring.errors import KitError
+from scoring.jobs.checkpoints import Reading
 from scoring.jobs.setting import Setting
 from scoring.jobs.training import STATE, Original, Retraining, Stopwatch, why_not_fused
 from scoring.jobs.unlearning import Unlearning
@@ -30,10 +32,12 @@ GROUP_SIZES = {"cpu": 8, "cuda": 32}
 STOPWATCH_RUNS = 8
 
 MAKES_ROWS = (
+    "scoring.checkpoints",
     "scoring.confidence",
     "scoring.evaluate",
     "scoring.fused",
     "scoring.jobs",
+    "scoring.weights",
     "starter_kit.augmentation",
     "starter_kit.batches",
     "starter_kit.training",
@@ -80,6 +84,12 @@ class Pools:
         """What the submission makes of the original model, run by run."""
         key = {"submission": submission.sha256, "original": _digest_of_state(original)}
         rows = self._fill(submission.name, models, Unlearning(self.setting, submission, original), key)
+        return Outputs.of_rows(rows, models)
+
+    def of_checkpoints(self, checkpoints: Checkpoints, original: Row, models: int) -> Outputs:
+        """What models answer that were made elsewhere."""
+        key = {"checkpoints": checkpoints.sha256, "original": _digest_of_state(original)}
+        rows = self._fill(checkpoints.name, models, Reading(self.setting, checkpoints, original), key)
         return Outputs.of_rows(rows, models)
 
     def seconds_alone(self) -> float:

@@ -62,13 +62,15 @@ def notes(result: Result) -> list[str]:
 
 
 def time_ratio(result: Result) -> float:
-    """Median seconds of an unlearning run over those of retraining one model at a time."""
+    """Median seconds of an unlearning run over those of retraining one model at a time; NaN if it was not seen."""
     return float(np.median(result.unlearned.outputs.seconds)) / result.reference.seconds_alone
 
 
 def figures(judged: Judged) -> dict[str, float]:
-    """A pool's figures: its score and what that is made of, mean accuracies, medians of epsilon and seconds."""
-    return {
+    """A pool's figures: its score and what that is made of, mean accuracies, medians of epsilon and, if it was seen
+    being made, of seconds.
+    """
+    found = {
         "score": judged.score.value,
         "forgetting_quality": judged.score.forgetting_quality,
         **accuracies(judged.outputs),
@@ -76,6 +78,7 @@ def figures(judged: Judged) -> dict[str, float]:
         "epsilon_exact_median": float(np.median(judged.score.epsilon_exact)),
         "seconds": float(np.median(judged.outputs.seconds)),
     }
+    return {name: value for name, value in found.items() if not np.isnan(value)}
 
 
 def accuracies(outputs: Outputs) -> dict[str, float]:
@@ -87,7 +90,7 @@ def accuracies(outputs: Outputs) -> dict[str, float]:
 def as_dict(result: Result) -> dict[str, Any]:
     """The content of report.json."""
     retrained, scores = result.reference.retrained, result.unlearned.score
-    reason = not_comparable(len(retrained))
+    reason, ratio = not_comparable(len(retrained)), time_ratio(result)
     return {
         "schema_version": REPORT_SCHEMA,
         "rules_version": RULES_VERSION,
@@ -100,7 +103,7 @@ def as_dict(result: Result) -> dict[str, Any]:
         "not_comparable_because": reason,
         "seed": result.reference.pools.setting.seed,
         **figures(result.unlearned),
-        "time_ratio": time_ratio(result),
+        "time_ratio": None if np.isnan(ratio) else ratio,
         "epsilon": scores.epsilon.tolist(),
         "epsilon_exact": scores.epsilon_exact.tolist(),
         "retrained": accuracies(retrained)
@@ -137,7 +140,8 @@ def table(result: Result) -> Table:
             cells = [f"{column[name]:.4f}" if name in column else "" for column in columns.values()]
             table.add_row(label, *cells)
         table.add_section()
-    table.add_row("of the time of retraining", f"{time_ratio(result):.2f}", "1")
+    ratio = time_ratio(result)
+    table.add_row("of the time of retraining", "" if np.isnan(ratio) else f"{ratio:.2f}", "1")
     return table
 
 

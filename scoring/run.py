@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from scoring.checkpoints import Checkpoints, find
+from scoring.jobs.training import weights_in
 from scoring.outputs import Outputs
 from scoring.pools import Pools
 from scoring.score import Score, score
@@ -42,9 +44,9 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A submission's score and all that the report says of it."""
+    """The score of a submission, or of checkpoints that one left elsewhere, and all that the report says of it."""
 
-    submission: Submission
+    submission: Submission | Checkpoints
     unlearned: Judged
     reference: Reference
 
@@ -87,3 +89,18 @@ def run(path: Path, pools: Pools, models: int) -> Result:
     # The first of its runs comes before the long work: a mistake shows now.
     pools.unlearned(submission, original, 1)
     return judge(submission, prepare(pools, original, models))
+
+
+def run_checkpoints(path: Path, pools: Pools, models: int) -> Result:
+    """The same for models that were made elsewhere: a zip or a folder of ``models`` checkpoints.
+
+    Raises:
+        InputError, SubmissionError: they are not what they have to be; see `checkpoints.py`.
+        MachineError: the machine is at fault.
+    """
+    original = pools.original()
+    checkpoints = find(path, models, weights_in(original))
+    # As above: a file that cannot be judged shows before the long work.
+    unlearned = pools.of_checkpoints(checkpoints, original, models)
+    reference = prepare(pools, original, models)
+    return Result(checkpoints, Judged(unlearned, score(unlearned, reference.retrained)), reference)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 BATCH_SIZE = 64
@@ -123,7 +123,7 @@ def _collate(rows: Sequence[Batch], *, collate_fn_map: Mapping | None = None) ->
     if isinstance(rows, _Rows):
         return rows.examples.take(torch.tensor(rows.indices))
     inputs, targets = (torch.stack([row[part] for row in rows]) for part in (0, 1))
-    return Batch(inputs, targets, lambda: {key: torch.stack([row[key] for row in rows]) for key in KEYS[2:]})
+    return Batch(inputs, targets, lambda: {key: default_collate([row[key] for row in rows]) for key in KEYS[2:]})
 
 
 # PyTorch's own extension point for new types of samples. It reaches the loaders that a submission builds

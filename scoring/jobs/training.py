@@ -21,6 +21,11 @@ STATE = "state."
 """Before the names of the original model's weights in its row."""
 
 
+def weights_in(row: Row) -> dict[str, torch.Tensor]:
+    """The original model's weights, by name, out of its row."""
+    return {name.removeprefix(STATE): torch.tensor(value) for name, value in row.items() if name.startswith(STATE)}
+
+
 @dataclass(frozen=True, eq=False)
 class Original:
     """The one model that is trained on all training examples; its row has its weights too."""

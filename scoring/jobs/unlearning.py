@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from scoring.errors import SubmissionError
 from scoring.evaluate import logits_of_one
 from scoring.jobs.setting import Setting, clock, row_of
-from scoring.jobs.training import STATE
+from scoring.jobs.training import weights_in
 from scoring.store import Row
 from scoring.submission import Submission
 from starter_kit.batches import ExampleLoader
@@ -36,11 +36,7 @@ class Unlearning:
         """The function that runs the submission with the seed of ``index`` and asks the model for its answers."""
         task = self.setting.load()
         handed = task.retain, task.forget, task.validation
-        original = {
-            name.removeprefix(STATE): torch.tensor(value)
-            for name, value in self.original.items()
-            if name.startswith(STATE)
-        }
+        original = weights_in(self.original)
         shared = _Shared(task, original)
 
         def run(index: int) -> Row:
