@@ -37,16 +37,17 @@ ON_KAGGLE = $(if $(COMPETITION),--competition '$(COMPETITION)')
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@echo 'OPTIONS          $(OPTIONS_OF_SCORING)'
 
 env: $(READY)  ## make the environment and nothing else  [PYTHON, VENV]
 
 new: $(READY)  ## copy the template into submissions/NAME.py  [NAME]
 	@$(RUN) -m starter_kit.new '$(NAME)'
 
-score: $(READY)  ## score it  [SUBMISSION/CHECKPOINTS, TASK, DATA, MODELS, DEVICE, SEED, OUT, STORE, WORKERS, BACKEND]
+score: $(READY)  ## score a submission, or checkpoints that it left elsewhere  [SUBMISSION, CHECKPOINTS, OPTIONS]
 	@$(RUN) -m scoring score '$(SUBMISSION)' $(if $(CHECKPOINTS),--checkpoints '$(CHECKPOINTS)') $(OPTIONS)
 
-compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, and as for score]
+compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, OPTIONS]
 	@$(RUN) -m scoring compare $(SUBMISSIONS) $(OPTIONS)
 
 export: $(READY)  ## write a task as the competition's input  [TASK, DATA, DEVICE, SEED, OUT, STORE]
@@ -55,7 +56,7 @@ export: $(READY)  ## write a task as the competition's input  [TASK, DATA, DEVIC
 bundle: $(READY)  ## make a notebook for Kaggle of it  [SUBMISSION, COMPETITION, PRECISION=half or single]
 	@$(RUN) -m starter_kit.kaggle bundle '$(SUBMISSION)' $(ON_KAGGLE) $(if $(PRECISION),--precision '$(PRECISION)')
 
-rehearse: $(READY)  ## run that notebook here as Kaggle would, and score what it writes  [as for score]
+rehearse: $(READY)  ## run that notebook here as Kaggle would, and score what it writes  [SUBMISSION, OPTIONS]
 	@$(RUN) -m scoring rehearse '$(SUBMISSION)' $(OPTIONS)
 
 upload: $(READY)  ## send it to Kaggle, submit it, wait for the score  [SUBMISSION, COMPETITION]
