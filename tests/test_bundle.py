@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from IPython.core.inputtransformer2 import TransformerManager
 from torch.utils.data import ConcatDataset, DataLoader, Subset
 from torchvision.models import resnet18
 
@@ -77,6 +78,24 @@ def test_the_same_file_gives_the_same_bytes(write):
     assert other.notebook.read_bytes() != first[0]
 
 
+ODD = {
+    "blank lines, tabs": '\n\n"""Odd."""\ndef unlearning(n, r, f, v):\n\tpass',
+    "magics": "TEXT = '''%%time\n!ls {SUBMISSION} $HOME\n?\n'''\nTAB = '\\t\\\\'\ndef unlearning(*all): ...\n\n\n",
+    "line ends": "def unlearning(*all):\r\n    ...\r\n",
+}
+
+
+@pytest.mark.parametrize("source", ODD.values(), ids=ODD.keys())
+def test_an_odd_file_reaches_the_notebook_whole(write, source):
+    """What the magic of the submission's cell is given is what the last cell's SHA-256 was made of."""
+    first, *_, last = code_of(write(source))
+    call = ast.parse(TransformerManager().transform_cell(first)).body[0].value
+    magic, file, body = (ast.literal_eval(argument) for argument in call.args)
+    assert (magic, file) == ("writefile", "submission.py")
+    assert f'sha256="{hashlib.sha256(body.encode()).hexdigest()}"' in last
+    assert body.rstrip() == source.replace("\r\n", "\n").rstrip()
+
+
 def test_the_notebook_imports_only_what_kaggle_has(write):
     for source in code_of(write())[1:]:
         for node in ast.walk(ast.parse(source)):
@@ -123,9 +142,11 @@ def test_what_kaggle_may_lack_is_warned_of_by_name(write):
         "from pathlib import Path\n\nWEIGHTS = np.load('weights.npy')\nTEXT = Path('notes.txt').read_text()\n"
         "KAGGLE = open('/kaggle/input/data.csv')\n\n"
         "def unlearning(net, retain, forget, val):\n    net.load_state_dict(torch.load(PATH))\n"
+        "    '''\n    >>> x\n    '''\n"
     )
     warnings = write(source).warnings
-    assert len(warnings) == 5
+    assert len(warnings) == 6
+    assert any("line 14: begins with '>>>', which a notebook may take for a prompt" in warning for warning in warnings)
     for line, what in ((1, "imports 'somepackage'"), (2, "imports 'otherpackage'"), (12, "reads the file PATH")):
         assert any(f"mine.py, line {line}: {what}" in warning for warning in warnings), warnings
     assert any("line 7: reads the file 'weights.npy', which is not there on Kaggle" in one for one in warnings)

@@ -20,7 +20,8 @@ def make(*arguments):
 def test_make_alone_lists_the_verbs():
     result = make()
     assert result.returncode == 0
-    for verb in ("env", "new", "score", "compare", "test", "check", "bench"):
+    verbs = ("env", "new", "score", "compare", "bundle", "rehearse", "upload", "submissions", "test", "check", "bench")
+    for verb in verbs:
         assert f"make {verb} " in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 110
 
@@ -49,6 +50,25 @@ def test_make_score_fails_when_the_score_does(variable, store):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["score", "CHECKPOINTS=a zip", "MODELS=64"], "scoring score 'submissions/finetune.py' --checkpoints 'a zip'"),
+        (["rehearse", "MODELS=512", "TASK=faces"], "scoring rehearse 'submissions/finetune.py' --task 'faces'"),
+        (
+            ["bundle", "SUBMISSION=a.py", "COMPETITION=x", "PRECISION=single"],
+            "starter_kit.kaggle bundle 'a.py' --competition 'x' --precision 'single'",
+        ),
+        (["upload", "SUBMISSION=a.py"], "starter_kit.kaggle upload 'a.py'"),
+        (["submissions", "COMPETITION=x"], "starter_kit.kaggle submissions --competition 'x'"),
+    ],
+)
+def test_the_verbs_of_the_way_to_kaggle(arguments, command):
+    result = make("-n", *arguments)
+    assert result.returncode == 0, result.stderr
+    assert command in " ".join(result.stdout.split())
+
+
 def test_an_environment_that_is_not_there_is_told():
     result = subprocess.run(["make", "-C", str(ROOT), "score", "VENV=nowhere"], capture_output=True, text=True)
     assert result.returncode != 0
@@ -62,6 +82,9 @@ def test_an_environment_that_is_not_there_is_told():
         (["score", "submissions/retrain.py"], "Name the file with SUBMISSION=submissions/retrain.py"),
         (["score", "SUBMISSIONS=submissions/retrain.py"], "several are for make compare"),
         (["compare", "SUBMISSION=submissions/retrain.py"], "make compare takes SUBMISSIONS="),
+        (["score", "SUBMISSION=submissions/retrain.py", "CHECKPOINTS=a.zip"], "SUBMISSION= or CHECKPOINTS=, not both"),
+        (["rehearse", "CHECKPOINTS=a.zip"], "CHECKPOINTS= is for make score"),
+        (["upload", "PRECISION=single"], "PRECISION= is for make bundle"),
     ],
 )
 def test_what_would_be_ignored_is_refused(arguments, message):

@@ -1,12 +1,11 @@
 """``make bundle``: a folder with a submission's notebook and its metadata, ready for Kaggle."""
 
-import ast
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from starter_kit.kaggle import notebook
-from starter_kit.kaggle.checks import checked, read, title_and_slug, warnings_of
+from starter_kit.kaggle.checks import check, read, title_and_slug, warnings_of
 from starter_kit.kaggle.errors import KaggleError
 
 COMPETITION = "neurips-2023-machine-unlearning"
@@ -58,7 +57,7 @@ def bundle(
             has a name of which Kaggle makes no id.
     """
     source = read(submission)
-    tree = checked(submission, source)
+    check(submission, source)
     name = submission.stem
     title, slug = title_and_slug(name)
     metadata = {
@@ -85,7 +84,7 @@ def bundle(
         (folder / name / METADATA).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise KaggleError(f"Cannot write {error.filename}: {error.strerror}. Make room there.") from error
-    return _as_it_is(submission, tree, folder / name)
+    return _as_it_is(submission, source, folder / name)
 
 
 def current(submission: Path, competition: str | None = None, folder: Path = BUNDLES) -> Bundle:
@@ -99,13 +98,14 @@ def current(submission: Path, competition: str | None = None, folder: Path = BUN
         return bundle(submission, competition or COMPETITION, folder=folder)
     there = notebook.record_of(path)
     wanted = competition or str(there["competition"])
-    made = notebook.build(submission.stem, read(submission), wanted, bool(there["half_precision"]))
+    source = read(submission)
+    made = notebook.build(submission.stem, source, wanted, bool(there["half_precision"]))
     if made == path.read_text(encoding="utf-8") and (path.parent / METADATA).exists():
-        return _as_it_is(submission, checked(submission, read(submission)), path.parent)
+        return _as_it_is(submission, source, path.parent)
     return bundle(submission, wanted, bool(there["half_precision"]), folder)
 
 
-def _as_it_is(submission: Path, tree: ast.Module, folder: Path) -> Bundle:
+def _as_it_is(submission: Path, source: str, folder: Path) -> Bundle:
     """The bundle in a folder."""
     record = notebook.record_of(folder / f"{submission.stem}.ipynb")
     return Bundle(
@@ -113,5 +113,5 @@ def _as_it_is(submission: Path, tree: ast.Module, folder: Path) -> Bundle:
         name=submission.stem,
         competition=str(record["competition"]),
         submission_sha256=str(record["submission_sha256"]),
-        warnings=tuple(f"{submission}, {warning}" for warning in warnings_of(tree)),
+        warnings=tuple(f"{submission}, {warning}" for warning in warnings_of(source)),
     )

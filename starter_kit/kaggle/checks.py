@@ -23,6 +23,9 @@ READS = {
 }
 """Functions and methods that read a file."""
 
+PROMPT = re.compile(r"\s*(>>>|In \[\d+\]:)")
+"""What IPython may strip off a line of a cell."""
+
 TITLE_LENGTHS = range(5, 51)
 
 
@@ -37,8 +40,8 @@ def read(submission: Path) -> str:
         ) from error
 
 
-def checked(submission: Path, source: str) -> ast.Module:
-    """Its syntax tree, if it can be a submission at all; if not, raises ``KaggleError``."""
+def check(submission: Path, source: str) -> None:
+    """Raise ``KaggleError`` if the file cannot be a submission at all."""
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
@@ -60,13 +63,17 @@ def checked(submission: Path, source: str) -> ast.Module:
         raise KaggleError(
             f"{submission} has no function unlearning(net, retain, forget, val). See starter_kit/template.py."
         )
-    return tree
 
 
-def warnings_of(tree: ast.Module) -> list[str]:
-    """What of a submission may fail on Kaggle though it runs here: what it imports and which files it reads."""
-    found = []
-    for node in ast.walk(tree):
+def warnings_of(source: str) -> list[str]:
+    """What of a submission may fail on Kaggle though it runs here: what it imports, which files it reads, prompts."""
+    found = [
+        f"line {number}: begins with {line.strip()[:3]!r}, which a notebook may take for a prompt and remove; it would "
+        "then stop, since its SHA-256 is another. Begin that line with something else."
+        for number, line in enumerate(source.splitlines(), start=1)
+        if PROMPT.match(line)
+    ]
+    for node in ast.walk(ast.parse(source)):
         for module in _imported(node):
             package = module.split(".")[0]
             if package not in ON_KAGGLE | sys.stdlib_module_names:
