@@ -2,5 +2,5 @@
 
     submission file → notebook.py → bundle.py → rehearse.py (here) or upload.py (there) → submission.zip → score
 
-What the notebook does is ``protocol.py``, which goes into it as it is.
+What the notebook does is ``cells/``, whose files go into it as they are.
 """
