@@ -1,4 +1,4 @@
-"""What the default task has to show at the official number of models. Minutes: run by `make official`.
+"""What the tasks have to show, the default one at the official number of models. Minutes: run by `make official`.
 
 The comparison that it reads is the one the README shows; `make compare` makes it.
 """
@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from scoring import Outputs, epsilons, forgetting_quality
+from scoring.jobs.training import retrained
+from starter_kit import tasks
 
 ROOT = Path(__file__).parents[1]
 SPLITS = 40
@@ -57,3 +59,13 @@ def test_retraining_is_the_ceiling_but_for_chance(by_name):
 def test_the_original_and_the_retrained_models_are_good(by_name):
     assert by_name["finetune"]["retrained"]["test_accuracy"] >= 0.95
     assert np.isfinite(by_name["finetune"]["time_ratio"])
+
+
+def test_a_model_of_faces_learns_by_heart_and_has_something_to_forget():
+    """A single one, at a size that a CPU trains in half a minute."""
+    task = tasks.load("faces:600")
+    row = retrained(task, [0], alone=True)
+    always_the_youngest = float((task.test.targets == 0).double().mean())
+    assert row["retain_accuracy"] >= 0.99
+    assert row["test_accuracy"] >= always_the_youngest + 0.1
+    assert row["forget_accuracy"] <= row["retain_accuracy"] - 0.3
