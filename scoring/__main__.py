@@ -18,7 +18,6 @@ from scoring.pools import Pools
 from scoring.progress import Progress
 from scoring.score import OFFICIAL_MODELS, score
 from starter_kit import competition_folder, tasks
-from starter_kit.kaggle import made
 
 MADE = Path("out")
 """Everything that is made goes in here, unless it is told otherwise."""
@@ -67,14 +66,7 @@ def score_command(
 @app.command("rehearse")
 def rehearse_command(
     submission: Annotated[Path, typer.Argument(help="The file with your unlearning function.")],
-    task: Annotated[
-        str,
-        typer.Option(
-            "--task",
-            show_default="a hundred made pictures",
-            help="A task of colour pictures of 32x32.",
-        ),
-    ] = "",
+    task: TaskName = "faces:600",
     data: Data = None,
     models: Models = FEWEST_MODELS,
     device: Device = "",
@@ -183,9 +175,9 @@ def judge_command(
 def _pools(
     task: str, data: Path | None, device: str, seed: int, store: Path, workers: int | None, backend: str
 ) -> Pools:
-    """What the options describe; no task is the made one."""
+    """What the options describe."""
     try:
-        loaded = tasks.load(task, data) if task else made.task()
+        loaded = tasks.load(task, data)
     except tasks.TaskError as error:
         raise InputError(str(error)) from error
     return Pools(

@@ -17,7 +17,6 @@ from torchvision.models import resnet18
 
 from starter_kit import competition_folder
 from starter_kit.batches import BATCH_SIZE, KEYS, ExampleLoader
-from starter_kit.kaggle import made
 from starter_kit.kaggle.bundle import bundle, current
 from starter_kit.kaggle.cells.budgets import check_disk, check_time, in_words
 from starter_kit.kaggle.cells.data import read_examples
@@ -25,6 +24,7 @@ from starter_kit.kaggle.cells.model import checkpoint_of, submission_in, unlearn
 from starter_kit.kaggle.cells.places import Run
 from starter_kit.kaggle.cells.runs import follow_the_protocol, zip_checkpoints
 from starter_kit.kaggle.errors import KaggleError
+from tests import made
 
 ROOT = Path(__file__).parents[1]
 SOURCE = '''"""Mine."""

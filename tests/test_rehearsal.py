@@ -9,11 +9,13 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
+from starter_kit import tasks
 from starter_kit.batches import Examples
-from starter_kit.kaggle import made, rehearse
+from starter_kit.kaggle import rehearse
 from starter_kit.kaggle.bundle import bundle
 from starter_kit.kaggle.errors import KaggleError
 from starter_kit.kaggle.rehearse import lay_out, lay_out_save_run, run_notebook
+from tests import made
 
 MODELS = 3
 SOURCE = """
@@ -174,7 +176,9 @@ def test_a_rehearsal_ends_with_the_score_of_its_zip(kit, written, tmp_path, monk
     monkeypatch.setattr(made, "RECIPE", replace(made.RECIPE, epochs=1))
     monkeypatch.setitem(made.SIZES, "retain", 20)
     monkeypatch.setattr("scoring.pools.STOPWATCH_RUNS", 1)
-    result = kit("rehearse", path, "--out", tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks, "load", lambda name, data: made.task())
+        result = kit("rehearse", path, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     assert "mine on made, 8 models" in result.stdout
     report = json.loads((tmp_path / "out/report/report.json").read_text())

@@ -1,4 +1,4 @@
-"""A made task of the competition's shapes, on which a notebook can be rehearsed where there are no faces.
+"""A made task of the competition's shapes that is trained in seconds.
 
 A hundred pictures of ten colours under noise, one person's to be forgotten. Its scores mean nothing; that there is
 one means that the way from the notebook to a score is whole.
