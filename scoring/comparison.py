@@ -1,11 +1,11 @@
 """Several submissions held against the same pools: a ranked table, comparison.json, one picture."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
 from scoring import report, run
@@ -18,6 +18,9 @@ from scoring.store import write_atomically
 from scoring.submission import read
 
 COMPARISON_SCHEMA = 2
+
+WIDEST_NAME = 24
+"""What the other columns of the table leave of 80 characters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,24 +92,30 @@ def table(compared: Comparison) -> Table:
     ]
     lines.sort(key=lambda line: -line[1]["score"])
 
-    # No frame, little padding and folded names: all columns fit into 80 characters.
+    # No frame, little padding and long names on two lines: all columns fit into 80 characters.
     table = Table(
         title=f"{reference.pools.task.name}, {len(reference.retrained)} models a pool",
-        box=box.SIMPLE_HEAD,
+        box=None,
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("submission", max_width=26, overflow="fold")
-    for heading in ("score", "forgetting\nquality", "retain", "forget", "test", "median\nepsilon", "attack", "time"):
+    table.add_column("submission", no_wrap=True)
+    for heading in ("score", "forget.\nquality", "retain", "forget", "test", "median\nepsilon", "attack", "time"):
         table.add_column(heading, justify="right")
     for name, figures, time in lines:
         columns = ("score", "forgetting_quality", "retain_accuracy", "forget_accuracy", "test_accuracy")
         cells = [f"{figures[column]:.4f}" for column in columns]
         cells += [f"{figures['epsilon_median']:.2f}", f"{compared.attacked[name]:.3f}", time]
-        table.add_row(name, *cells, style="" if time else "dim")
+        table.add_row(_broken(name), *cells, style="" if time else "dim")
     for path in compared.failed:
-        table.add_row(path.stem, "failed", style="red")
+        table.add_row(_broken(path.stem), "failed", style="red")
     return table
+
+
+def _broken(name: str) -> str:
+    """A name in lines of at most ``WIDEST_NAME`` characters, broken after underscores as long as there are any."""
+    most = WIDEST_NAME
+    return "\n".join(re.findall(f".{{1,{most}}}$|.{{1,{most - 1}}}_|.{{{most}}}", name))
 
 
 def as_dict(compared: Comparison) -> dict[str, Any]:

@@ -114,6 +114,19 @@ def test_compare_says_what_score_says(kit):
     assert "identity: All 8 runs gave the same answers" in result.stdout
 
 
+def test_a_long_name_is_broken_between_its_words(kit, tmp_path):
+    """At 80 characters a line, with all columns."""
+    long = tmp_path / "reinitialize_similar_gradients.py"
+    long.write_text(Path("submissions/identity.py").read_text())
+    lines = kit("compare", long, "submissions/retrain_last_layers.py").stdout.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("reinitialize"))
+    assert lines[first].startswith("reinitialize_similar_ ")
+    assert lines[first + 1].split() == ["gradients"]
+    (short,) = (line for line in lines if line.startswith("retrain_last_layers "))
+    assert len(short.split()) == 9, "a name and eight figures"
+    assert len(short) <= 80
+
+
 def test_compare_refuses_two_files_of_one_name_and_takes_one_file_once(kit, tmp_path):
     (tmp_path / "identity.py").write_text(Path("submissions/identity.py").read_text())
     result = kit("compare", "submissions/identity.py", tmp_path / "identity.py")
