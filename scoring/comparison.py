@@ -76,7 +76,16 @@ def _different_names(paths: list[Path]) -> list[Path]:
 
 def notes(compared: Comparison) -> list[str]:
     """What a reader of the table has to know, a sentence each."""
-    return [f"{result.submission.name}: {note}" for result in compared.ranked for note in report.notes(result)]
+    found = [
+        f"{result.submission.name}: {note}"
+        for result in compared.ranked
+        for note in report.notes_on_answers(result.unlearned)
+    ]
+    slow = [result.submission.name for result in compared.ranked if report.over_budget(result)]
+    if slow:
+        allowed = f"{report.TIME_BUDGET} of the time of retraining in the competition"
+        found.append(f"Over the time budget, {allowed}: {', '.join(slow)}.")
+    return found
 
 
 def table(compared: Comparison) -> Table:

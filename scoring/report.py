@@ -38,7 +38,18 @@ def not_comparable(models: int) -> str | None:
 
 def notes(result: Result) -> list[str]:
     """What a reader of the submission's score has to know, a sentence each."""
-    outputs, score = result.unlearned.outputs, result.unlearned.score
+    found = notes_on_answers(result.unlearned)
+    if over_budget(result):
+        found.append(
+            f"Over the time budget: {time_ratio(result):.2f} of the time of retraining, and the competition "
+            f"allows {TIME_BUDGET}."
+        )
+    return found
+
+
+def notes_on_answers(judged: Judged) -> list[str]:
+    """Those of them that the models' answers give rise to."""
+    outputs, score = judged.outputs, judged.score
     models, found = len(outputs), []
     distinct = len(np.unique(np.hstack([outputs.forget_confidence, outputs.test_confidence]), axis=0))
     if distinct == 1:
@@ -53,12 +64,12 @@ def notes(result: Result) -> list[str]:
             f"{score.undecided} of {len(score.epsilon)} forget examples had no valid decision rule; they "
             "count as epsilon 50."
         )
-    ratio = time_ratio(result)
-    if ratio > TIME_BUDGET:
-        found.append(
-            f"Over the time budget: {ratio:.2f} of the time of retraining, and the competition allows {TIME_BUDGET}."
-        )
     return found
+
+
+def over_budget(result: Result) -> bool:
+    """Whether the competition would not have waited so long for each model."""
+    return time_ratio(result) > TIME_BUDGET
 
 
 def time_ratio(result: Result) -> float:

@@ -114,6 +114,15 @@ def test_compare_says_what_score_says(kit):
     assert "identity: All 8 runs gave the same answers" in result.stdout
 
 
+def test_what_exceeds_the_time_budget_is_told(kit, tmp_path):
+    compared = kit("compare", "submissions/identity.py", "submissions/retrain.py").stdout
+    assert "Over the time budget, 0.2 of the time of retraining in the competition: retrain." in compared
+    scored = kit("score", "submissions/retrain.py").stdout
+    ratio = json.loads((tmp_path / "report/report.json").read_text())["time_ratio"]
+    assert f"Over the time budget: {ratio:.2f} of the time of retraining, and the competition allows 0.2." in scored
+    assert "Over the time budget" not in kit("score", "submissions/identity.py").stdout
+
+
 def test_a_long_name_is_broken_between_its_words(kit, tmp_path):
     """At 80 characters a line, with all columns."""
     long = tmp_path / "reinitialize_similar_gradients.py"
