@@ -1,14 +1,17 @@
 import re
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from scoring.evaluate import answers, logits_of_one
 from starter_kit import tasks
 from starter_kit.tasks import digits, faces
 from starter_kit.training import seed_everything, train
+from tests.faces_sheet import SHEET, sheet
 
 DIGESTS = {
     "digits": "a8d50bd1b3ab46296a4a479981dd0112111e36a7526f7d3581f59c5898e35f33",
@@ -102,6 +105,11 @@ def test_a_person_of_faces_is_known_by_looks_and_has_one_age():
     held_out = task.test.inputs.flatten(1)
     nearest = persons[torch.cdist(held_out, means).argmin(dim=1)]
     assert (nearest == task.test.person_id).float().mean() > 10 / len(persons)
+
+
+def test_the_readme_shows_faces_as_they_are_drawn():
+    drawn, shown = np.asarray(sheet()), np.asarray(Image.open(SHEET))
+    np.testing.assert_array_equal(drawn, shown, "python -m tests.faces_sheet draws the picture again")
 
 
 def test_all_persons_of_faces_are_there_at_the_usual_size():
