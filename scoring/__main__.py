@@ -82,7 +82,7 @@ def rehearse_command(
     with _telling_what_went_wrong():
         pools = _pools(task, data, device, seed, store, workers, backend)
         folder = out or MADE / "rehearsals" / submission.stem
-        _report(rehearsal.rehearse(submission, pools, models, folder), folder / "report")
+        _report(rehearsal.rehearse(submission, pools, models, folder), folder / rehearsal.REPORT)
 
 
 @app.command("compare")

@@ -19,6 +19,8 @@ from scoring.submission import read
 
 COMPARISON_SCHEMA = 2
 
+REFERENCE_ROWS = ("ceiling", "floor")
+
 WIDEST_NAME = 24
 """What the other columns of the table leave of 80 characters."""
 
@@ -31,20 +33,21 @@ class Comparison:
         reference: the pools that all are held against.
         ranked: the results, best score first.
         failed: what went wrong with the others, by their paths.
-        attacked: how often the starting kit's membership attack is right, by submission, "ceiling" and "floor".
+        attacked: how often the starting kit's membership attack is right, by submission, "ceiling" and "floor"; None
+            where there are too few examples for it.
     """
 
     reference: Reference
     ranked: list[Result]
     failed: dict[Path, KitError]
-    attacked: dict[str, float]
+    attacked: dict[str, float | None]
 
 
 def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
     """Judge the submissions at ``paths`` one after the other; one that fails does not stop the others.
 
     Raises:
-        InputError: two files of one name, whose rows and reports could not be told apart.
+        InputError: two files of one name, or one with the name of a reference row: they could not be told apart.
         MachineError: the pools that they are held against could not be made.
     """
     paths = _different_names(paths)
@@ -58,16 +61,18 @@ def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
             failed[path] = error
     ranked = sorted(results, key=lambda result: -result.unlearned.score.value)
     judged = {result.submission.name: result.unlearned for result in ranked}
-    judged |= {"ceiling": reference.ceiling, "floor": reference.floor}
+    judged |= dict(zip(REFERENCE_ROWS, (reference.ceiling, reference.floor), strict=True))
     attacked = {name: attack_accuracy(pool.outputs) for name, pool in judged.items()}
     return Comparison(reference, ranked, failed, attacked)
 
 
 def _different_names(paths: list[Path]) -> list[Path]:
-    """The paths without repetitions, if no two files have one name."""
+    """The paths without repetitions, if no two rows of the table will have one name."""
     files = {path.resolve(): path for path in paths}
     by_name: dict[str, Path] = {}
     for path in files.values():
+        if path.stem in REFERENCE_ROWS:
+            raise InputError(f"{path} has the name of a row that is always in the table. Rename it to compare it.")
         if path.stem in by_name:
             raise InputError(f"{by_name[path.stem]} and {path} have one name. Rename one of them to compare them.")
         by_name[path.stem] = path
@@ -114,7 +119,8 @@ def table(compared: Comparison) -> Table:
     for name, figures, time in lines:
         columns = ("score", "forgetting_quality", "retain_accuracy", "forget_accuracy", "test_accuracy")
         cells = [f"{figures[column]:.4f}" for column in columns]
-        cells += [f"{figures['epsilon_median']:.2f}", f"{compared.attacked[name]:.3f}", time]
+        attacked = compared.attacked[name]
+        cells += [f"{figures['epsilon_median']:.2f}", "" if attacked is None else f"{attacked:.3f}", time]
         table.add_row(_broken(name), *cells, style="" if time else "dim")
     for path in compared.failed:
         table.add_row(_broken(path.stem), "failed", style="red")

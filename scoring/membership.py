@@ -12,16 +12,23 @@ from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 from scoring.outputs import Outputs
 
 SPLITS = 10
+FEWEST_EXAMPLES = 6
+"""With fewer of each kind a split would not have both kinds to test on."""
+
 ATTACKED_MODELS = 16
 """The first models of a pool. Their mean hardly differs from all models' mean, which would take minutes."""
 
 
-def attack_accuracy(outputs: Outputs) -> float:
+def attack_accuracy(outputs: Outputs) -> float | None:
     """How often the attack is right, in [0, 1], mean over models and splits; 0.5 is guessing.
+
+    None if there are fewer than ``FEWEST_EXAMPLES`` to forget or in the test set.
 
     Source: the starting kit of the NeurIPS 2023 Machine Unlearning Challenge: a logistic regression on the loss of an
     example, ten shuffled splits, as many forget as test examples.
     """
+    if min(outputs.forget_confidence.shape[1], outputs.test_confidence.shape[1]) < FEWEST_EXAMPLES:
+        return None
     pairs = zip(outputs.forget_confidence[:ATTACKED_MODELS], outputs.test_confidence[:ATTACKED_MODELS], strict=True)
     rng = np.random.default_rng(0)
     return float(np.mean([_accuracy(losses(forget), losses(test), rng) for forget, test in pairs]))

@@ -5,7 +5,9 @@ sets agree about a weight. A share of the convolution weights with the smallest 
 what they knew of both sets has to be learned again, from the retain set alone. The weights that were kept move
 slowly meanwhile.
 
-The share is taken of each layer, as in the public code; the description says of all layers together.
+The share is taken of each layer, as in the public code; the description says of all layers together. Of the 3x3
+kernels in a ResNet-18's last stage most weights never reach an output on pictures of 32x32: their gradients are zero,
+so they alone are drawn anew there, and those kernels keep what they knew.
 
 Source: heuristic 4 of Triantafillou et al., "Are we making progress in unlearning?" (2024); the second of the
 competition's winners.

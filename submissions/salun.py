@@ -7,6 +7,9 @@ set.
 The gradient is taken at the original weights, as the paper says; the public code moves them while it sums. What the
 public code does of late is done here: weight decay and momentum do not move the other half either.
 
+On pictures of 32x32 more than half of a ResNet-18's weights never reach an output, and their gradient is zero: they are
+the half that keeps its values, and all that matter to anything may move.
+
 Source: SalUn of Fan et al., "SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency" (2024); its ten
 epochs are cut to five here.
 Cost: five passes over the retain set and six over the forget set, within the competition's budget if the forget set

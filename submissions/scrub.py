@@ -3,8 +3,9 @@
 The original is a teacher. In the first epochs a pass over the forget set drives the outputs away from the teacher's;
 in all epochs a pass over the retain set brings them back, with the true labels beside the teacher.
 
-The public code runs several settings. These constants are those of its experiments with small sets, which use Adam;
-of their weight decay of 0.1, too strong for as many steps as a larger set takes, only its usual 5e-4 is kept.
+The public code runs several settings. These constants are those of its experiments with small sets, which use Adam,
+but for three: ten epochs at a falling rate are cut to five at a constant one, and of a weight decay of 0.1, too strong
+for as many steps as a larger set takes, only the usual 5e-4 is kept.
 
 Source: SCRUB of Kurmanji et al., "Towards Unbounded Machine Unlearning" (2023).
 Cost: five passes over the retain set and three over the forget set, with the teacher's answers just above the

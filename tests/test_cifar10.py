@@ -19,6 +19,7 @@ from starter_kit.tasks.cifar10 import BLACK, MEAN, OUR_FORGET_INDEX, SPREAD
 
 A_BATCH = 60
 ARCHIVE = CIFAR10.filename
+FORGET_SHA256 = "3e18bd76dfa90707be88ade29b4e320b3c7af1626d50f66ab4e4db76150cb9f9"
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -84,7 +85,13 @@ def test_pictures_are_normalised_and_padded_with_black(server, tmp_path):
 def test_our_forget_index_is_a_tenth():
     index = np.load(OUR_FORGET_INDEX)
     assert len(np.unique(index)) == len(index) == 5000
-    assert index.max() < 50_000
+    assert 0 <= index.min() <= index.max() < 50_000
+
+
+def test_our_forget_index_never_changes():
+    """A change of it changes what is scored."""
+    index = np.load(OUR_FORGET_INDEX).astype("<i8")
+    assert hashlib.sha256(index.tobytes()).hexdigest() == FORGET_SHA256
 
 
 def test_the_starting_kits_forget_index_is_used_where_it_lies(server, tmp_path):

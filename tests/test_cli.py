@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from scoring import Outputs, epsilons, forgetting_quality
+from starter_kit import tasks
+from starter_kit.batches import Examples
 from tests.conftest import MODELS, command_line
 
 ROOT = Path(__file__).parents[1]
@@ -144,6 +147,28 @@ def test_compare_refuses_two_files_of_one_name_and_takes_one_file_once(kit, tmp_
     assert kit("compare", "submissions/identity.py", "./submissions/identity.py").exit_code == 0
     ranking = json.loads((tmp_path / "report/comparison.json").read_text())["ranking"]
     assert len(ranking) == 1
+
+
+@pytest.mark.parametrize("name", ["ceiling", "floor"])
+def test_compare_refuses_the_names_of_its_own_rows(kit, tmp_path, name):
+    (tmp_path / f"{name}.py").write_text(Path("submissions/identity.py").read_text())
+    result = kit("compare", tmp_path / f"{name}.py")
+    assert result.exit_code == 1
+    assert f"{name}.py has the name of a row that is always in the table" in result.stderr
+
+
+def test_compare_works_where_hardly_anything_is_to_be_forgotten(kit, tmp_path, monkeypatch):
+    """Too little for the membership attack, which is left out then."""
+    digits = tasks.load("digits")
+    columns = ("inputs", "targets", "image_id", "person_id")
+    few = Examples(*(getattr(digits.forget, column)[:4] for column in columns))
+    task = replace(digits, forget=few, recipe=replace(digits.recipe, epochs=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks, "load", lambda name, data: task)
+        result = kit("compare", "submissions/identity.py", "--store", tmp_path / "store")
+    assert result.exit_code == 0, result.stderr
+    comparison = json.loads((tmp_path / "report/comparison.json").read_text())
+    assert comparison["attack_accuracy"] == {"identity": None, "ceiling": None, "floor": None}
 
 
 def test_the_order_and_the_company_of_submissions_do_not_matter(kit, tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scoring.membership import attack_accuracy, losses
+from scoring.membership import FEWEST_EXAMPLES, attack_accuracy, losses
 from tests.test_score import outputs
 
 
@@ -31,6 +31,22 @@ def test_forget_examples_that_are_known_by_heart_are_told():
 def test_the_sets_count_alike_whatever_their_sizes():
     """Else calling everything a test example would be right in three of five cases."""
     assert attack_accuracy(replace(pool(2, 2), test_confidence=pool(2, 2).test_confidence[:, :40])) < 0.6
+
+
+@pytest.mark.parametrize(("forget", "test"), [(FEWEST_EXAMPLES - 1, 300), (200, FEWEST_EXAMPLES - 1)])
+def test_too_few_examples_are_not_attacked(forget, test):
+    whole = pool(2, 2)
+    few = replace(
+        whole,
+        forget_confidence=whole.forget_confidence[:, :forget],
+        test_confidence=whole.test_confidence[:, :test],
+    )
+    assert attack_accuracy(few) is None
+
+
+def test_the_fewest_examples_are_attacked():
+    whole = pool(9, -3)
+    assert attack_accuracy(replace(whole, forget_confidence=whole.forget_confidence[:, :FEWEST_EXAMPLES])) > 0.9
 
 
 def test_it_is_the_same_every_time_and_leaves_its_input_alone():

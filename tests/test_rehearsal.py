@@ -190,6 +190,23 @@ def test_a_rehearsal_ends_with_the_score_of_its_zip(kit, written, tmp_path, monk
     assert "and a checkpoint of this task has at most" in again.stderr
 
 
+def test_a_folder_of_the_persons_own_is_never_emptied(kit, written, tmp_path, monkeypatch):
+    """What an earlier rehearsal left is removed; a home folder named by mistake is not."""
+    monkeypatch.setattr("scoring.rehearsal.BUNDLES", tmp_path / "bundles")
+    home = tmp_path / "home"
+    (home / "save").mkdir(parents=True)
+    (home / "save/thesis.tex").write_text("years of work")
+    (home / "letters").mkdir()
+    result = kit("rehearse", written(SOURCE), "--out", home)
+    assert result.exit_code == 1
+    assert f"{home} holds letters, which no rehearsal left there" in result.stderr
+    assert (home / "save/thesis.tex").read_text() == "years of work"
+    assert (home / "letters").is_dir()
+    result = kit("rehearse", written(SOURCE), "--out", written(SOURCE))
+    assert result.exit_code == 1
+    assert "mine.py is a file, and a rehearsal needs a folder" in result.stderr
+
+
 def test_a_task_of_other_pictures_cannot_be_rehearsed(kit, written, tmp_path, monkeypatch):
     monkeypatch.setattr("scoring.rehearsal.BUNDLES", tmp_path / "bundles")
     result = kit("rehearse", written(SOURCE), "--task", "digits", "--out", tmp_path / "out")

@@ -2,6 +2,7 @@
 
 import random
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,14 +13,18 @@ from starter_kit import tasks
 
 PERSONS = 20
 PICTURES = 6
+GROUPS = ("part", "part-1")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Persons 2_001 ... with ages from 20 on, in two groups of folders; a picture's colour tells whose it is."""
+    """Persons 2_001 ... with ages from 20 on, in two groups of folders; a picture's colour tells whose it is.
+
+    The groups are named so that their paths have another order as text than part by part.
+    """
     (tmp_path / "Age_Gender.txt").write_text("".join(f"2_{p:03} {20 + 2 * p} M\n" for p in range(PERSONS)))
     for person in range(PERSONS):
-        colour = tmp_path / "WBackground" / f"part{person % 2}" / f"2_{person:03}" / "real.rssdk" / "color"
+        colour = tmp_path / "WBackground" / GROUPS[person % 2] / f"2_{person:03}" / "real.rssdk" / "color"
         colour.mkdir(parents=True)
         for number in range(PICTURES):
             Image.new("RGB", (48, 40), (10 * person, 100, 50)).save(colour / f"{number:02}.jpg", quality=95)
@@ -40,9 +45,9 @@ def test_it_is_read_as_the_organisers_read_it(folder):
     assert len(task.train) == int(0.8 * total)
     assert len(task.validation) == int(0.9 * total) - int(0.8 * total)
     assert sorted(all_of(task, "image_id").tolist()) == list(range(total))
-    paths = sorted(folder.glob("WBackground/*/*/real.rssdk/color/*.jpg"))
+    paths = sorted(map(str, folder.glob("WBackground/*/*/real.rssdk/color/*.jpg")))
     random.Random(43).shuffle(paths)
-    persons = [int(path.parts[-4].removeprefix("2_")) for path in paths]
+    persons = [int(Path(path).parts[-4].removeprefix("2_")) for path in paths]
     held_out = [*task.validation.person_id.tolist(), *task.test.person_id.tolist()]
     assert held_out == persons[int(0.8 * total) :]
     assert set(task.forget.person_id.tolist()) == set(range(15))
@@ -63,8 +68,26 @@ def test_pictures_are_raw_and_labels_are_age_bins(folder):
     assert (task.recipe.optimizer, task.recipe.epochs, task.recipe.learning_rate) == ("adam", 30, 1e-4)
 
 
+def test_pictures_are_halved_as_a_smooth_filter_does(folder):
+    """Twice as large to begin with: what is left weighs four pixels a side as 1, 3, 3, 1; none is cut off or turned."""
+    down, across = np.mgrid[0:64, 0:64]
+    large = np.stack([3 * down, 3 * across, 120 + 60 * np.sin(down / 5) * np.cos(across / 7)], axis=2)
+    path = folder / "WBackground/part/2_004/real.rssdk/color/03.jpg"
+    Image.fromarray(large.astype(np.uint8)).save(path, quality=100, subsampling=0)
+    inputs = all_of(load(folder), "inputs")
+    (found,) = inputs[inputs.flatten(2).std(dim=2).min(dim=1).values > 20]
+    weights = np.zeros((32, 64))
+    for row in range(32):
+        for offset, weight in zip(range(-1, 3), (1, 3, 3, 1), strict=True):
+            if 0 <= 2 * row + offset < 64:
+                weights[row, 2 * row + offset] = weight
+    weights /= weights.sum(axis=1, keepdims=True)
+    expected = np.einsum("ij,kl,jlc->cik", weights, weights, large)
+    np.testing.assert_allclose(found, expected, atol=4)
+
+
 def test_a_greyscale_picture_counts_like_any_other(folder):
-    path = folder / "WBackground/part0/2_004/real.rssdk/color/03.jpg"
+    path = folder / "WBackground/part/2_004/real.rssdk/color/03.jpg"
     Image.new("L", (30, 30), 77).save(path, quality=95)
     inputs = all_of(load(folder), "inputs")
     assert len(inputs) == PERSONS * PICTURES
@@ -72,10 +95,10 @@ def test_a_greyscale_picture_counts_like_any_other(folder):
 
 
 def test_broken_pictures_and_persons_without_label_are_left_out_and_told(folder):
-    broken = folder / "WBackground/part1/2_001/real.rssdk/color/00.jpg"
+    broken = folder / "WBackground/part-1/2_001/real.rssdk/color/00.jpg"
     broken.write_bytes(broken.read_bytes()[:40])
-    (folder / "WBackground/part1/2_999").mkdir()
-    stranger = folder / "WBackground/part0/stranger/real.rssdk/color"
+    (folder / "WBackground/part-1/2_999").mkdir()
+    stranger = folder / "WBackground/part/stranger/real.rssdk/color"
     stranger.mkdir(parents=True)
     Image.new("RGB", (32, 32)).save(stranger / "00.jpg")
     with pytest.warns() as told:
@@ -112,6 +135,6 @@ def test_labels_without_pictures(folder):
 
 def test_too_few_persons(folder):
     for person in range(12, PERSONS):
-        (folder / f"WBackground/part{person % 2}/2_{person:03}").rename(folder / f"gone{person}")
+        (folder / f"WBackground/{GROUPS[person % 2]}/2_{person:03}").rename(folder / f"gone{person}")
     with pytest.raises(tasks.TaskError, match=r"expected pictures of more than 15 persons.*72 pictures of 12 persons"):
         load(folder)

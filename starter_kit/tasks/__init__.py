@@ -112,7 +112,7 @@ def load(name: str, data: Path | None = None) -> Task:
         if trained_on % task.recipe.batch_size == 1:
             raise TaskError(
                 f"{name}: {trained_on} examples to train on leave a last batch of one, and batch norm cannot train on "
-                "it; ask for a few more or fewer"
+                "it; one more or one fewer will do"
             )
     return task
 
@@ -122,7 +122,7 @@ def competition_recipe(targets: Tensor, classes: int) -> Recipe:
 
     Args:
         targets: [n] the classes of the training set, retain and forget.
-        classes: how many there are; one that does not occur counts 1, as in the organisers' evaluator.
+        classes: how many there are; one that does not occur counts 1.
     """
     counts = torch.bincount(targets, minlength=classes).clamp(min=1).tolist()
     return Recipe(
