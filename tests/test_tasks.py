@@ -95,6 +95,10 @@ def test_faces_has_what_the_competition_has():
     assert task.recipe.class_weights == tuple(1 / count for count in counts.tolist())
 
 
+def test_a_class_that_does_not_occur_counts_one():
+    assert tasks.competition_recipe(torch.tensor([0, 0, 2]), 4).class_weights == (0.5, 1, 1, 1)
+
+
 def test_a_person_of_faces_is_known_by_looks_and_has_one_age():
     task = tasks.load("faces:1200")
     train = task.train

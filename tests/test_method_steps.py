@@ -1,0 +1,131 @@
+"""How many steps each method takes, at which rates, and at what cost: counted, against what is published."""
+
+import math
+import re
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.modules.module import register_module_forward_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from scoring import submission
+from starter_kit import tasks
+from starter_kit.batches import ExampleLoader, Examples
+from starter_kit.models import DigitNet
+from starter_kit.training import seed_everything
+
+ROOT = Path(__file__).parents[1]
+SUBMISSIONS = {path.stem: path for path in sorted((ROOT / "submissions").glob("[!_]*.py"))}
+
+RETAIN, FORGET, VALIDATION = 300, 20, 70
+R = math.ceil(RETAIN / 64)
+F = math.ceil(FORGET / 64)
+V = math.ceil(VALIDATION / 64)
+R256 = math.ceil(RETAIN / 256)
+BUDGET = 6
+"""Passes of training over the retain set: the competition allows a fifth of its 30 epochs."""
+
+
+def cosine(rate, epochs, steps, end=0.0):
+    """Epochs of so many steps whose rate falls along a cosine, from one to the next."""
+    return [(end + (rate - end) * (1 + math.cos(math.pi * epoch / epochs)) / 2, steps) for epoch in range(epochs)]
+
+
+def in_turns(contrast, repair):
+    return [turn for one in contrast for turn in (one, repair)]
+
+
+STEPS = {
+    "uniform_then_contrastive": [(5e-3, F), *in_turns(cosine(3e-4, 8 * F, 1, end=1e-6), (4e-3, R256))],
+    "reinitialize_similar_gradients": [(1e-3 * factor / 3, R) for factor in (1, 2, 3, 2, 1)],
+    "noise_class_weighted": cosine(7e-4, 4, R),
+    "prune_refill_entropy": [(5e-4, int(3.2 * R))],
+    "transpose_or_pseudo_labels": cosine(1e-3, 3, R),
+    "reset_ends_distill": [(9e-4, 3 * V), *cosine(1e-3, 3, R)],
+    "noisy_random_layers": [(2e-4, 8 * R), (1e-3, R)],
+    "reset_layers_distill": [(1e-3, R), *cosine(1e-3, 2, R), *cosine(1e-3, 2, R)],
+    "finetune_low_rate": [(1e-3, R)],
+    "neggrad_plus": [(0.01, 3 * R256)],
+    "scrub": [(5e-4, 3 * (F + R) + 2 * R)],
+    "bad_teaching": [(1e-4, math.ceil(0.3 * RETAIN / 256))],
+    "salun": [(0.01, 5 * (F + R))],
+    "l1_sparse_finetune": [(0.01, 5 * R)],
+    "finetune_last_layers": [(0.01, 10 * R)],
+    "retrain_last_layers": [(0.01, 10 * R)],
+    "zero_half_of_weights": cosine(1e-4, 5 * R, 1, end=1e-5),
+}
+"""Rates with the number of steps at each, in order, as published or as the file says that it cut them."""
+
+TUNED_ON_DIGITS = {"finetune", "gradient_ascent", "prune_l1", "random_labels", "retrain"}
+TAKES_NO_STEP = {"identity"}
+
+PARTLY_FROZEN = {"finetune_last_layers", "noisy_random_layers", "retrain_last_layers"}
+"""Most of their weights need no gradient in most passes, so that a pass costs less than it counts here."""
+
+
+def sets():
+    task = tasks.load("digits")
+    sizes = {"retain": RETAIN, "forget": FORGET, "validation": VALIDATION}
+    columns = ("inputs", "targets", "image_id", "person_id")
+    return [Examples(*(getattr(task.sets[name], column)[:size] for column in columns)) for name, size in sizes.items()]
+
+
+def run(name, seed=0):
+    """Run a method; the rates of its steps, and its cost in passes of training over the retain set.
+
+    Going forward is a third of training on an example, backward the rest.
+    """
+    rates, passed = [], []
+
+    def stepped(optimizer, *_):
+        rates.append(optimizer.param_groups[0]["lr"])
+
+    def went_forward(module, inputs, _):
+        if isinstance(module, DigitNet):
+            passed.append(len(inputs[0]) * (1 if torch.is_grad_enabled() else 1 / 3))
+
+    seed_everything(seed)
+    hooks = [register_optimizer_step_post_hook(stepped), register_module_forward_hook(went_forward)]
+    try:
+        submission.read(SUBMISSIONS[name]).execute()(DigitNet().train(), *map(ExampleLoader, sets()))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return rates, sum(passed) / RETAIN
+
+
+def test_each_method_is_counted():
+    assert set(STEPS) | TUNED_ON_DIGITS | TAKES_NO_STEP == set(SUBMISSIONS)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_and_rates_are_the_published_ones(name):
+    rates, _ = run(name)
+    found = [(rate, len(list(steps))) for rate, steps in groupby(rates)]
+    expected = [(rate, sum(count for _, count in turns)) for rate, turns in groupby(STEPS[name], lambda turn: turn[0])]
+    assert [count for _, count in found] == [count for _, count in expected]
+    assert [rate for rate, _ in found] == pytest.approx([rate for rate, _ in expected])
+
+
+@pytest.mark.parametrize("name", sorted(set(SUBMISSIONS) - PARTLY_FROZEN))
+def test_a_method_keeps_to_the_budget_or_says_that_it_does_not(name):
+    """Counted, not timed: a test that measures seconds fails on a busy machine."""
+    cost = max(run(name, seed)[1] for seed in range(2))
+    said = " ".join(SUBMISSIONS[name].read_text().split("Cost:")[1].split('"""')[0].split())
+    admits = re.search(r"above the competition's budget|a third over it|times the budget", said)
+    assert bool(admits) == (cost > BUDGET), (cost, said)
+
+
+def test_both_ways_of_the_fifth_winner_keep_to_the_budget():
+    costs = {round(run("transpose_or_pseudo_labels", seed)[1], 1) for seed in range(6)}
+    assert len(costs) == 2
+    assert max(costs) <= BUDGET
+
+
+@pytest.mark.parametrize("name", sorted(PARTLY_FROZEN))
+def test_what_is_frozen_for_most_of_the_time_says_what_it_costs(name):
+    said = SUBMISSIONS[name].read_text().split("Cost:")[1]
+    assert run(name)[1] > BUDGET
+    assert "competition's\nbudget" in said or "competition's budget" in said
