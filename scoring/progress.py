@@ -15,10 +15,12 @@ WIDTH = 30
 
 
 class _Rate(ProgressColumn):
-    """Models a second, of those that this run makes itself."""
+    """Models a second, or seconds a model, of those that this run makes itself."""
 
     def render(self, task: BarTask) -> Text:
-        return Text(f"{task.speed:.1f} models/s" if task.speed else "")
+        if not task.speed:
+            return Text("")
+        return Text(f"{task.speed:.1f} models/s" if task.speed >= 1 else f"{1 / task.speed:.1f} s a model")
 
 
 class Progress:
