@@ -1,13 +1,7 @@
 """CIFAR-10 as torchvision gets it, from a server on this machine that has a small archive of the same layout."""
 
 import hashlib
-import io
-import pickle
 import shutil
-import tarfile
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -16,45 +10,16 @@ from torchvision.datasets import CIFAR10
 
 from starter_kit import tasks
 from starter_kit.tasks.cifar10 import BLACK, MEAN, OUR_FORGET_INDEX, SPREAD
+from tests.cifar10_server import ARCHIVE, cifar10_served
 
-A_BATCH = 60
-ARCHIVE = CIFAR10.filename
 FORGET_SHA256 = "3e18bd76dfa90707be88ade29b4e320b3c7af1626d50f66ab4e4db76150cb9f9"
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-def md5(content):
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
 @pytest.fixture
-def server(tmp_path, monkeypatch):
-    """Serves an archive whose sums torchvision is told; the folder that it serves from."""
-    folder = tmp_path / "server"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    files = {CIFAR10.meta["filename"]: pickle.dumps({CIFAR10.meta["key"]: list("abcdefghij")})}
-    for name, _ in CIFAR10.train_list + CIFAR10.test_list:
-        data = rng.integers(0, 256, (A_BATCH, 3072), dtype=np.uint8)
-        files[name] = pickle.dumps({"data": data, "labels": rng.integers(0, 10, A_BATCH).tolist()})
-    with tarfile.open(folder / ARCHIVE, "w:gz") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(f"{CIFAR10.base_folder}/{name}")
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        monkeypatch.setattr(CIFAR10, "url", f"http://127.0.0.1:{running.server_port}/{ARCHIVE}")
-        monkeypatch.setattr(CIFAR10, "tgz_md5", md5((folder / ARCHIVE).read_bytes()))
-        for part in ("train_list", "test_list"):
-            monkeypatch.setattr(CIFAR10, part, [[name, md5(files[name])] for name, _ in getattr(CIFAR10, part)])
-        monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": md5(files[CIFAR10.meta["filename"]])})
-        yield folder
-        running.shutdown()
+def server(tmp_path):
+    """The folder that the archive is served from."""
+    with cifar10_served(tmp_path / "server"):
+        yield tmp_path / "server"
 
 
 def load(folder, name="cifar10"):

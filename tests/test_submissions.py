@@ -1,4 +1,4 @@
-"""Every submission runs on digits and on the competition's network, by the contract alone, whatever the sets' sizes."""
+"""Every submission runs on digits, on faces and on CIFAR-10, by the contract alone, whatever the sets' sizes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from scoring.jobs.training import Original
 from scoring.jobs.unlearning import Unlearning
 from starter_kit import tasks
 from starter_kit.batches import Examples
-from starter_kit.tasks.faces import competition_recipe
+from tests.cifar10_server import cifar10_served
 from tests.conftest import make_pools
 
 ROOT = Path(__file__).parents[1]
@@ -45,20 +45,28 @@ def test_a_submission_on_digits(store, path):
     assert len(set(outputs.seeds.tolist())) == MODELS
 
 
-AWKWARD = {"last batches of one": (65, 65, 65), "one to forget": (66, 1, 2)}
+@pytest.fixture(scope="module")
+def cifar10(tmp_path_factory):
+    """The task, of a few pictures of noise."""
+    folder = tmp_path_factory.mktemp("cifar10")
+    with cifar10_served(folder / "server"):
+        return tasks.load("cifar10:200", folder / "data")
+
+
+AWKWARD = {"faces: last batches of one": (65, 65, 65), "cifar10: one to forget": (66, 1, 2)}
 """How many to retain, to forget and to validate with."""
 
 
-@pytest.fixture(scope="module", params=AWKWARD.values(), ids=AWKWARD)
-def resnet(request):
-    """The competition's network and pictures, in sets of awkward sizes."""
-    faces = tasks.load("faces:600")
-    columns = [getattr(faces.retain, name) for name in ("inputs", "targets", "image_id", "person_id")]
-    parts = [column[: sum(request.param)].split(request.param) for column in columns]
+@pytest.fixture(scope="module", params=AWKWARD)
+def resnet(request, cifar10):
+    """The competition's network with pictures of either kind, in sets of awkward sizes; and the original model."""
+    task = cifar10 if request.param.startswith("cifar10") else tasks.load("faces:600")
+    sizes = AWKWARD[request.param]
+    columns = [getattr(task.retain, name) for name in ("inputs", "targets", "image_id", "person_id")]
+    parts = [column[: sum(sizes)].split(sizes) for column in columns]
     retain, forget, validation = (Examples(*part) for part in zip(*parts, strict=True))
-    task = replace(faces, retain=retain, forget=forget, validation=validation)
-    task = replace(task, recipe=replace(competition_recipe(task.train.targets, 10), epochs=1, batch_size=17))
-    setting = Setting(task, "cpu", 0)
+    recipe = replace(task.recipe, epochs=1, batch_size=17)
+    setting = Setting(replace(task, retain=retain, forget=forget, validation=validation, recipe=recipe), "cpu", 0)
     return setting, Original(setting).prepare()(0)
 
 
