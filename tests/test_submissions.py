@@ -65,7 +65,8 @@ def resnet(request, cifar10):
     columns = [getattr(task.retain, name) for name in ("inputs", "targets", "image_id", "person_id")]
     parts = [column[: sum(sizes)].split(sizes) for column in columns]
     retain, forget, validation = (Examples(*part) for part in zip(*parts, strict=True))
-    recipe = replace(task.recipe, epochs=1, batch_size=17)
+    # After a single epoch batch norm's statistics lag so far behind that answers explode; no original is like that.
+    recipe = replace(task.recipe, epochs=5, batch_size=17)
     setting = Setting(replace(task, retain=retain, forget=forget, validation=validation, recipe=recipe), "cpu", 0)
     return setting, Original(setting).prepare()(0)
 
