@@ -1,4 +1,4 @@
-"""A made task of the competition's shapes that is trained in seconds.
+"""A made task of the competition's shapes that is trained in seconds, and parts of others.
 
 A hundred pictures of ten colours under noise, one person's to be forgotten. Its scores mean nothing; that there is
 one means that the way from the notebook to a score is whole.
@@ -31,3 +31,9 @@ def task() -> Task:
         sets[name] = Examples(inputs[rows], targets[rows], image_id=rows, person_id=torch.full((size,), person))
         start += size
     return Task("made", partial(resnet18, num_classes=10), RECIPE, **sets)
+
+
+def part(examples: Examples, start: int, stop: int) -> Examples:
+    """The examples from one position to another."""
+    columns = (examples.inputs, examples.targets, examples.image_id, examples.person_id)
+    return Examples(*(column[start:stop] for column in columns))

@@ -15,8 +15,8 @@ import pytest
 
 from scoring import Outputs, epsilons, forgetting_quality
 from starter_kit import tasks
-from starter_kit.batches import Examples
 from tests.conftest import MODELS, command_line
+from tests.made import part
 
 ROOT = Path(__file__).parents[1]
 
@@ -160,9 +160,7 @@ def test_compare_refuses_the_names_of_its_own_rows(kit, tmp_path, name):
 def test_compare_works_where_hardly_anything_is_to_be_forgotten(kit, tmp_path, monkeypatch):
     """Too little for the membership attack, which is left out then."""
     digits = tasks.load("digits")
-    columns = ("inputs", "targets", "image_id", "person_id")
-    few = Examples(*(getattr(digits.forget, column)[:4] for column in columns))
-    task = replace(digits, forget=few, recipe=replace(digits.recipe, epochs=1))
+    task = replace(digits, forget=part(digits.forget, 0, 4), recipe=replace(digits.recipe, epochs=1))
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "load", lambda name, data: task)
         result = kit("compare", "submissions/identity.py", "--store", tmp_path / "store")

@@ -12,9 +12,10 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from scoring import submission
 from starter_kit import tasks
-from starter_kit.batches import ExampleLoader, Examples
+from starter_kit.batches import ExampleLoader
 from starter_kit.models import DigitNet
 from starter_kit.training import seed_everything
+from tests.made import part
 
 ROOT = Path(__file__).parents[1]
 SUBMISSIONS = {path.stem: path for path in sorted((ROOT / "submissions").glob("[!_]*.py"))}
@@ -68,8 +69,7 @@ PARTLY_FROZEN = {"finetune_last_layers", "noisy_random_layers", "retrain_last_la
 def sets():
     task = tasks.load("digits")
     sizes = {"retain": RETAIN, "forget": FORGET, "validation": VALIDATION}
-    columns = ("inputs", "targets", "image_id", "person_id")
-    return [Examples(*(getattr(task.sets[name], column)[:size] for column in columns)) for name, size in sizes.items()]
+    return [part(task.sets[name], 0, size) for name, size in sizes.items()]
 
 
 def run(name, seed=0):

@@ -26,10 +26,6 @@ def method(name):
     return module
 
 
-def some(examples, size):
-    return Examples(*(getattr(examples, name)[:size] for name in ("inputs", "targets", "image_id", "person_id")))
-
-
 @pytest.fixture(scope="module")
 def trained():
     """A task and a model of it that has learned the forget set as well."""

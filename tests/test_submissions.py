@@ -1,6 +1,7 @@
 """Every submission runs on digits, on faces and on CIFAR-10, by the contract alone, whatever the sets' sizes."""
 
 from dataclasses import replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from scoring.jobs.setting import Setting
 from scoring.jobs.training import Original
 from scoring.jobs.unlearning import Unlearning
 from starter_kit import tasks
-from starter_kit.batches import Examples
 from tests.cifar10_server import cifar10_served
 from tests.conftest import make_pools
+from tests.made import part
 
 ROOT = Path(__file__).parents[1]
 SUBMISSIONS = sorted((ROOT / "submissions").glob("[!_]*.py"))
@@ -61,10 +62,8 @@ AWKWARD = {"faces: last batches of one": (65, 65, 65), "cifar10: one to forget":
 def resnet(request, cifar10):
     """The competition's network with pictures of either kind, in sets of awkward sizes; and the original model."""
     task = cifar10 if request.param.startswith("cifar10") else tasks.load("faces:600")
-    sizes = AWKWARD[request.param]
-    columns = [getattr(task.retain, name) for name in ("inputs", "targets", "image_id", "person_id")]
-    parts = [column[: sum(sizes)].split(sizes) for column in columns]
-    retain, forget, validation = (Examples(*part) for part in zip(*parts, strict=True))
+    ends = accumulate(AWKWARD[request.param], initial=0)
+    retain, forget, validation = (part(task.retain, start, stop) for start, stop in pairwise(ends))
     # After a single epoch batch norm's statistics lag so far behind that answers explode; no original is like that.
     recipe = replace(task.recipe, epochs=5, batch_size=17)
     setting = Setting(replace(task, retain=retain, forget=forget, validation=validation, recipe=recipe), "cpu", 0)
