@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from starter_kit import tasks
 from starter_kit.batches import ExampleLoader, Examples
 from starter_kit.training import seed_everything, train
+from tests.made import part
 
 ROOT = Path(__file__).parents[1]
 
@@ -226,7 +227,7 @@ def test_weights_that_both_sets_pull_alike_start_anew(net, loaders):
     assert all(float(d.max()) > 1e-5 for d in module.gradient_differences(net, *loaders[:2]))
 
 
-def test_the_stem_is_drowned_in_noise_and_rare_classes_count_little(net, loaders, monkeypatch):
+def test_the_stem_is_drowned_in_noise(net, loaders, monkeypatch):
     module = method("noise_class_weighted")
     before, added = net.conv1.weight.detach().clone(), []
     monkeypatch.setattr(module, "add_noise", lambda layer, deviation: added.append((layer, deviation)))
@@ -238,8 +239,23 @@ def test_the_stem_is_drowned_in_noise_and_rare_classes_count_little(net, loaders
     module.add_noise(wide, 0.6)
     assert float((wide.weight - start).detach().std()) == pytest.approx(0.6, rel=0.02)
     assert (net.conv1.weight - before).abs().max() < 0.6
-    targets = loaders[0].dataset.targets
-    assert module.most_frequent_class(loaders[0]) == targets.bincount().argmax()
+
+
+def test_batches_of_rare_classes_count_little(net, trained, monkeypatch):
+    """In a single step the weights move in proportion to the mean weight of the batch's classes."""
+    batch = part(trained[0].retain, 0, 64)
+    common = batch.targets == batch.targets.bincount().argmax()
+    moves = []
+    for weights_of_classes in ((1.0, 0.05), (1.0, 1.0)):
+        module, tried = method("noise_class_weighted"), copy.deepcopy(net)
+        monkeypatch.setattr(module, "add_noise", lambda layer, deviation: None)
+        assert (module.DOMINANT_CLASS_WEIGHT, module.OTHER_CLASS_WEIGHT) == (1.0, 0.05)
+        module.DOMINANT_CLASS_WEIGHT, module.OTHER_CLASS_WEIGHT = weights_of_classes
+        module.EPOCHS, module.WEIGHT_DECAY, module.LEARNING_RATE = 1, 0, 10
+        module.unlearning(tried, ExampleLoader(batch), None, None)
+        moves.append((tried.fc.bias - net.fc.bias).detach())
+    factor = float(torch.where(common, 1.0, 0.05).mean())
+    torch.testing.assert_close(moves[0], factor * moves[1], rtol=1e-3, atol=1e-7)
 
 
 def test_only_the_drawn_tensors_are_trained(net, loaders):
