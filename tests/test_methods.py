@@ -141,8 +141,8 @@ def test_retraining_begins_with_fresh_weights(name, net, loaders):
     module.unlearning(net, *loaders)
     retrained = moved(before, net)
     assert {"layer4.0.conv1.weight", "fc.weight", "fc.bias"} <= retrained
-    for part in ("layer4.0.conv1.weight", "fc.weight"):
-        both = torch.stack([before[part].flatten(), net.get_parameter(part).detach().flatten()])
+    for layer in ("layer4.0.conv1.weight", "fc.weight"):
+        both = torch.stack([before[layer].flatten(), net.get_parameter(layer).detach().flatten()])
         assert abs(torch.corrcoef(both)[0, 1]) < 0.15
     if name == "retrain":
         assert {f"{part}.weight" for part in convolutions(net)} <= retrained
