@@ -5,6 +5,7 @@ import io
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from scoring.epsilon import EPSILON_CAP
 from scoring.run import Judged, Reference, Result
@@ -61,6 +62,7 @@ def picture_of_ranking(ranked: list[Result], reference: Reference) -> bytes:
         transform=axes.get_xaxis_transform(),
     )
     axes.set_xlim(0, 1.2 * max([reference.ceiling.score.value, *scores]))
+    axes.set_ylim(-0.7, max(len(ranked), 1) - 0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(f"score on {reference.pools.task.name}, {len(reference.retrained)} models a pool")
     return _png(figure)
@@ -88,6 +90,7 @@ def _epsilons(axes: Axes, result: Result) -> None:
     )
     axes.set_xlabel("epsilon: how surely the strongest attack tells unlearned from retrained")
     axes.set_ylabel("forget examples")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
 
 
