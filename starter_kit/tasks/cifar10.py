@@ -83,12 +83,12 @@ def _data_set(data: Path, train: bool) -> CIFAR10:
             return CIFAR10(data, train, download=True)
     except (OSError, EOFError, RuntimeError) as error:
         folder = data / CIFAR10.base_folder
-        found = f"found there: {', '.join(sorted(path.name for path in data.iterdir()))}" if data.is_dir() else "empty"
+        found = ", ".join(sorted(path.name for path in data.iterdir())) if data.is_dir() else ""
         raise TaskError(
             f"CIFAR-10 is not in {data}, and could not be put there: {error}. Expected the folder {folder}, unpacked "
-            f"from {CIFAR10.filename} (MD5 {CIFAR10.tgz_md5}); {found}. On a machine without a connection, fetch "
-            f"{CIFAR10.url} elsewhere, put it into {data}, and run the same again; DATA= names another folder. If it "
-            "was cut off on its way, remove it first."
+            f"from {CIFAR10.filename} (MD5 {CIFAR10.tgz_md5}); found there: {found or 'nothing'}. On a machine without "
+            f"a connection, fetch {CIFAR10.url} elsewhere, put it into {data}, and run the same again; DATA= names "
+            "another folder. If it was cut off on its way, remove it first."
         ) from error
 
 
