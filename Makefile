@@ -15,6 +15,7 @@ $(if $(and $(filter compare,$(MAKECMDGOALS)),$(filter command,$(firstword $(orig
 
 $(if $(and $(CHECKPOINTS),$(filter command,$(firstword $(origin SUBMISSION)))),$(error make score takes SUBMISSION= or CHECKPOINTS=, not both))
 $(if $(and $(CHECKPOINTS),$(filter-out score,$(MAKECMDGOALS))),$(error CHECKPOINTS= is for make score))
+$(if $(and $(filter command,$(firstword $(origin NAME))),$(filter-out new,$(MAKECMDGOALS))),$(error NAME= is for make new; name the file with SUBMISSION=submissions/$(NAME).py))
 $(if $(and $(PRECISION),$(filter-out bundle,$(MAKECMDGOALS))),$(error PRECISION= is for make bundle, whose notebook the other verbs use))
 
 # The environment is made in out/venv, unless VENV= names one that is there already.

@@ -58,6 +58,7 @@ def score_command(
     and the judged outputs. It can be stopped at any moment: the same command goes on where it stopped.
     """
     with _telling_what_went_wrong():
+        _check_place(out)
         pools = _pools(task, data, device, seed, store, workers, backend)
         result = run.run_checkpoints(checkpoints, pools, models) if checkpoints else run.run(submission, pools, models)
         _report(result, out or MADE / "reports" / task / result.submission.name)
@@ -109,6 +110,7 @@ def compare_command(
     reason, the others go on, and the exit code is 1.
     """
     with _telling_what_went_wrong():
+        _check_place(out)
         paths = submissions or sorted(Path("submissions").glob("[!_]*.py"))
         pools = _pools(task, data, device, seed, store, workers, backend)
         compared = comparison.compare(paths, pools, models)
@@ -187,6 +189,17 @@ def _pools(
         workers,
         Progress(messages),
     )
+
+
+def _check_place(folder: Path | None) -> None:
+    """Make the folder that a report shall go to, so that a mistake in its name does not show after hours of work."""
+    try:
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"The report cannot go to {folder}: {error.strerror}. Name another folder with OUT=."
+        ) from error
 
 
 def _report(result: run.Result, folder: Path) -> None:

@@ -47,10 +47,14 @@ def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
     """Judge the submissions at ``paths`` one after the other; one that fails does not stop the others.
 
     Raises:
+        SubmissionError: there is no file at one of the paths.
         InputError: two files of one name, or one with the name of a reference row: they could not be told apart.
         MachineError: the pools that they are held against could not be made.
     """
     paths = _different_names(paths)
+    for path in paths:
+        if not path.is_file():
+            read(path)  # It says what may have been meant, before hours of work.
     reference = run.prepare(pools, pools.original(), models)
     results: list[Result] = []
     failed: dict[Path, KitError] = {}
@@ -82,9 +86,7 @@ def _different_names(paths: list[Path]) -> list[Path]:
 def notes(compared: Comparison) -> list[str]:
     """What a reader of the table has to know, a sentence each."""
     found = [
-        f"{result.submission.name}: {note}"
-        for result in compared.ranked
-        for note in report.notes_on_answers(result.unlearned)
+        f"{result.submission.name}: {note}" for result in compared.ranked for note in report.notes_on_answers(result)
     ]
     slow = [result.submission.name for result in compared.ranked if report.over_budget(result)]
     if slow:

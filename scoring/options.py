@@ -33,7 +33,7 @@ def _device(name: str) -> str:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).splitlines()[0]
-        raise typer.BadParameter(f"{name!r} cannot be used here ({first_line}). Try cpu or cuda.") from error
+        raise typer.BadParameter(f"{name!r} cannot be used here ({first_line}). cpu works everywhere.") from error
     return name
 
 

@@ -38,7 +38,7 @@ def not_comparable(models: int) -> str | None:
 
 def notes(result: Result) -> list[str]:
     """What a reader of the submission's score has to know, a sentence each."""
-    found = notes_on_answers(result.unlearned)
+    found = notes_on_answers(result)
     if over_budget(result):
         found.append(
             f"Over the time budget: {time_ratio(result):.2f} of the time of retraining, and the competition "
@@ -47,18 +47,27 @@ def notes(result: Result) -> list[str]:
     return found
 
 
-def notes_on_answers(judged: Judged) -> list[str]:
+def notes_on_answers(result: Result) -> list[str]:
     """Those of them that the models' answers give rise to."""
-    outputs, score = judged.outputs, judged.score
+    outputs, score = result.unlearned.outputs, result.unlearned.score
+    untouched = result.reference.floor.outputs
     models, found = len(outputs), []
     distinct = len(np.unique(np.hstack([outputs.forget_confidence, outputs.test_confidence]), axis=0))
-    if distinct == 1:
+    if distinct == 1 and np.allclose(outputs.test_confidence, untouched.test_confidence):
+        found.append(
+            f"All {models} runs left the model as it was: epsilon is 50 and the score 0. If the function puts another "
+            "model in the place of `net`, it has to return it; Kaggle takes `net` itself, so change that."
+        )
+    elif distinct == 1:
         found.append(
             f"All {models} runs gave the same answers: the method draws no random number or fixes its seed. A "
             "pool without spread is told from the retrained one at once: epsilon is 50 and the score 0."
         )
     elif distinct < models:
-        found.append(f"Only {distinct} of {models} runs gave answers of their own. Is a seed fixed somewhere?")
+        found.append(
+            f"Only {distinct} of {models} runs gave answers of their own. Is a seed fixed, or do models "
+            "end up with one answer for everything?"
+        )
     if score.undecided:
         found.append(
             f"{score.undecided} of {len(score.epsilon)} forget examples had no valid decision rule; they "

@@ -114,7 +114,38 @@ def test_compare_ranks_and_goes_on_after_a_failure(kit, written, tmp_path):
 def test_compare_says_what_score_says(kit):
     result = kit("compare", "submissions/identity.py")
     assert "Not comparable with official scores: 8 models instead of 512" in result.stdout
-    assert "identity: All 8 runs gave the same answers" in result.stdout
+    assert "identity: All 8 runs left the model as it was" in result.stdout
+
+
+def test_a_model_that_was_replaced_and_not_returned_is_told(kit, written):
+    """It draws random numbers, so that a fixed seed would be the wrong guess."""
+    forgotten = "import copy\ndef unlearning(net, retain, forget, val):\n    net = copy.deepcopy(net)\n"
+    result = kit("score", written(forgotten + "    net.fc.weight.data.normal_()\n"))
+    assert result.exit_code == 0, result.stderr
+    assert (
+        "All 8 runs left the model as it was: epsilon is 50 and the score 0. If the function puts another"
+        in result.stdout
+    )
+    assert "fixes its seed" not in result.stdout
+
+
+def test_compare_makes_nothing_where_a_file_is_missing(kit, tmp_path):
+    """After hours of training a typo would cost its row, and the comparison that was there before."""
+    result = kit("compare", "submissions/identity.py", "submissions/fintune.py", "--store", tmp_path / "store")
+    assert result.exit_code == 1
+    assert "Did you mean submissions/finetune.py?" in result.stderr
+    assert not (tmp_path / "report/comparison.json").exists()
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("command", ["score", "compare"])
+def test_a_report_that_cannot_be_written_is_told_before_the_work(kit, tmp_path, command):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        result = kit(command, "submissions/identity.py", "--out", place, "--store", tmp_path / "store")
+        assert result.exit_code == 1
+        assert f"The report cannot go to {place}" in result.stderr
+        assert not (tmp_path / "store").exists()
 
 
 def test_what_exceeds_the_time_budget_is_told(kit, tmp_path):
@@ -228,10 +259,9 @@ def test_a_task_that_cannot_be_had(kit, options, message):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("option", ["--store", "--out"])
-def test_a_folder_that_cannot_be_written(kit, tmp_path, option):
+def test_a_store_that_cannot_be_written(kit, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    result = kit("score", "submissions/identity.py", option, tmp_path / "file" / "below")
+    result = kit("score", "submissions/identity.py", "--store", tmp_path / "file" / "below")
     assert result.exit_code == 1
     assert "Not a directory. Make room, or name another folder" in result.stderr
     assert "Traceback" not in result.stderr

@@ -85,6 +85,7 @@ def test_an_environment_that_is_not_there_is_told():
         (["score", "SUBMISSION=submissions/retrain.py", "CHECKPOINTS=a.zip"], "SUBMISSION= or CHECKPOINTS=, not both"),
         (["rehearse", "CHECKPOINTS=a.zip"], "CHECKPOINTS= is for make score"),
         (["upload", "PRECISION=single"], "PRECISION= is for make bundle"),
+        (["score", "NAME=mine"], "NAME= is for make new; name the file with SUBMISSION=submissions/mine.py"),
     ],
 )
 def test_what_would_be_ignored_is_refused(arguments, message):
