@@ -1,87 +1,79 @@
-# make without a verb lists what there is.
+# `make` without a verb lists the verbs.
 
 PYTHON ?= python3
 SUBMISSION ?= submissions/finetune.py
 
-# A mistyped variable would be ignored, and hours spent on something else.
-OPTIONS_OF_SCORING := TASK DATA MODELS DEVICE SEED OUT STORE WORKERS BACKEND
-KNOWN := PYTHON VENV NAME SUBMISSION SUBMISSIONS CHECKPOINTS COMPETITION PRECISION $(OPTIONS_OF_SCORING)
-GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
-UNKNOWN := $(filter-out $(KNOWN) -%,$(filter-out MAKE%,$(GIVEN)))
-$(if $(UNKNOWN),$(error There is no variable $(UNKNOWN). There are: $(KNOWN)))
+# The variables given on the command line. A verb passes them to the program as options, which refuses unknown ones.
+GIVEN := $(foreach name,$(filter-out -% MAKE%,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+options = $(foreach name,$(filter-out PYTHON VENV $(1),$(GIVEN)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))')
 $(if $(filter %.py,$(MAKECMDGOALS)),$(error Name the file with SUBMISSION=$(firstword $(filter %.py,$(MAKECMDGOALS)))))
-$(if $(and $(filter score,$(MAKECMDGOALS)),$(SUBMISSIONS)),$(error make score takes one SUBMISSION=; several are for make compare))
-$(if $(and $(filter compare,$(MAKECMDGOALS)),$(filter command,$(firstword $(origin SUBMISSION)))),$(error make compare takes SUBMISSIONS="one.py other.py"))
 
-$(if $(and $(CHECKPOINTS),$(filter command,$(firstword $(origin SUBMISSION)))),$(error make score takes SUBMISSION= or CHECKPOINTS=, not both))
-$(if $(and $(CHECKPOINTS),$(filter-out score,$(MAKECMDGOALS))),$(error CHECKPOINTS= is for make score))
-$(if $(and $(filter command,$(firstword $(origin NAME))),$(filter-out new,$(MAKECMDGOALS))),$(error NAME= is for make new; name the file with SUBMISSION=submissions/$(NAME).py))
-$(if $(and $(PRECISION),$(filter-out bundle,$(MAKECMDGOALS))),$(error PRECISION= is for make bundle, whose notebook the other verbs use))
-
-# The environment is made in out/venv, unless VENV= names one that is there already.
+# The environment is created in out/venv, unless VENV= names an existing one.
 ifeq ($(origin VENV), undefined)
 VENV := out/venv
 READY := $(VENV)/ready
 else ifeq ($(wildcard $(VENV)/bin/python),)
-$(error VENV=$(VENV) holds no environment: there is no $(VENV)/bin/python)
+$(error VENV=$(VENV) is not an environment: there is no $(VENV)/bin/python)
 endif
 RUN := $(VENV)/bin/python
-
-# Options for the scoring program: those of these variables that are set.
-OPTIONS = $(foreach name,$(OPTIONS_OF_SCORING),\
-	$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))'))
-
-ON_KAGGLE = $(if $(COMPETITION),--competition '$(COMPETITION)')
+KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare export bundle rehearse upload submissions test official check bench
+.PHONY: help env new score compare tables export bundle rehearse upload submissions lint test official check bench
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
-	@echo 'OPTIONS          $(OPTIONS_OF_SCORING)'
+	@echo
+	@echo 'OPTIONS, as NAME=value: TASK DATA MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
+	@echo '$(VENV)/bin/unlearning-kit VERB --help explains them.'
 
-env: $(READY)  ## make the environment and nothing else  [PYTHON, VENV]
+env: $(READY)  ## create the environment  [PYTHON, VENV]
 
-new: $(READY)  ## copy the template into submissions/NAME.py  [NAME]
-	@$(RUN) -m starter_kit.new '$(NAME)'
+new: $(READY)  ## copy the template to submissions/NAME.py  [NAME]
+	@$(KIT) new '$(NAME)' $(call options,NAME)
 
-score: $(READY)  ## score a submission, or checkpoints that it left elsewhere  [SUBMISSION, CHECKPOINTS, OPTIONS]
-	@$(RUN) -m scoring score '$(SUBMISSION)' $(if $(CHECKPOINTS),--checkpoints '$(CHECKPOINTS)') $(OPTIONS)
+score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSION, CHECKPOINTS, OPTIONS]
+	@$(KIT) score $(if $(filter SUBMISSION,$(GIVEN)),'$(SUBMISSION)') $(call options,SUBMISSION)
 
 compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, OPTIONS]
-	@$(RUN) -m scoring compare $(SUBMISSIONS) $(OPTIONS)
+	@$(KIT) compare $(SUBMISSIONS) $(call options,SUBMISSIONS)
+
+tables: $(READY)  ## write the results of make compare into the README files
+	@$(KIT) tables $(call options)
 
 export: $(READY)  ## write a task as the competition's input  [TASK, DATA, DEVICE, SEED, OUT, STORE]
-	@$(RUN) -m scoring export $(OPTIONS)
+	@$(KIT) export $(call options)
 
-bundle: $(READY)  ## make a notebook for Kaggle of it  [SUBMISSION, COMPETITION, PRECISION=half or single]
-	@$(RUN) -m starter_kit.kaggle bundle '$(SUBMISSION)' $(ON_KAGGLE) $(if $(PRECISION),--precision '$(PRECISION)')
+bundle: $(READY)  ## make a notebook for Kaggle  [SUBMISSION, COMPETITION, PRECISION=half or single]
+	@$(KIT) bundle '$(SUBMISSION)' $(call options,SUBMISSION)
 
-rehearse: $(READY)  ## run that notebook here as Kaggle would, and score what it writes  [SUBMISSION, OPTIONS]
-	@$(RUN) -m scoring rehearse '$(SUBMISSION)' $(OPTIONS)
+rehearse: $(READY)  ## run that notebook here as Kaggle would, and score its output  [SUBMISSION, OPTIONS]
+	@$(KIT) rehearse '$(SUBMISSION)' $(call options,SUBMISSION)
 
 upload: $(READY)  ## send it to Kaggle, submit it, wait for the score  [SUBMISSION, COMPETITION]
-	@$(RUN) -m starter_kit.kaggle upload '$(SUBMISSION)' $(ON_KAGGLE)
+	@$(KIT) upload '$(SUBMISSION)' $(call options,SUBMISSION)
 
-submissions: $(READY)  ## list past submissions with their scores  [COMPETITION]
-	@$(RUN) -m starter_kit.kaggle submissions $(ON_KAGGLE)
+submissions: $(READY)  ## list past submissions to Kaggle with their scores  [COMPETITION]
+	@$(KIT) submissions $(call options)
+
+lint: $(READY)  ## check lint, format and types
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
 
 test: $(READY)  ## run the tests
 	@$(RUN) -m pytest
 
-official: $(READY)  ## test what the default task has to show at 512 models; minutes
+official: $(READY)  ## check that 512 models give sensible results; half an hour
 	@$(RUN) -m pytest -m official
 
-check: $(READY)  ## lint, check types, run the tests
-	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy && $(RUN) -m pytest
+check: lint test  ## what continuous integration runs
 
-bench: $(READY)  ## time what has to be fast, and write the figures to tests/benchmarks/results/
+bench: $(READY)  ## time what must be fast, and write tests/benchmarks/results/
 	@$(RUN) -m tests.benchmarks
 
 out/venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`. Name another with PYTHON="; exit 1; }
-	@echo "Making the environment in out/venv: some gigabytes, a few minutes."
+		{ echo "Python 3.11 or newer is required; $(PYTHON) is `$(PYTHON) --version 2>&1`. Name another with PYTHON="; exit 1; }
+	@echo "Creating the environment in out/venv: several gigabytes, a few minutes."
 	@$(PYTHON) -m venv out/venv
 	@out/venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -1,10 +1,10 @@
-"""What judges: train the pools, attack them, score.
+"""Judge unlearning: train the pools, attack them, score.
 
-The judging half, exported here, needs NumPy alone and never sees a model.
+The functions exported here judge arrays. They need NumPy alone and never see a model.
 """
 
-from scoring.confidence import logit_scaled_confidence
-from scoring.outputs import Outputs
-from scoring.score import Score, epsilons, forgetting_quality, score
+from scoring.judging.confidence import logit_scaled_confidence
+from scoring.judging.outputs import Identity, Outputs
+from scoring.judging.score import Score, epsilons, forgetting_quality, score
 
-__all__ = ["Outputs", "Score", "epsilons", "forgetting_quality", "logit_scaled_confidence", "score"]
+__all__ = ["Identity", "Outputs", "Score", "epsilons", "forgetting_quality", "logit_scaled_confidence", "score"]

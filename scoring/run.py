@@ -1,20 +1,26 @@
-"""The whole flow, from a submission to its score with a floor and a ceiling beside it."""
+"""The whole flow, top to bottom: from a submission to its score, with a floor and a ceiling beside it."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoring.checkpoints import Checkpoints, find
-from scoring.jobs.training import weights_in
-from scoring.outputs import Outputs
-from scoring.pools import Pools
-from scoring.score import Score, score
-from scoring.store import Row
-from scoring.submission import Submission, read
+from scoring.jobs.original import Original
+from scoring.judging.ceiling import Ceiling, models_needed
+from scoring.judging.membership import attack_accuracy
+from scoring.judging.outputs import Outputs
+from scoring.judging.score import Score, score
+from scoring.running.pools import Pools
+from scoring.untrusted.checkpoints import Checkpoints, find
+from scoring.untrusted.submission import Submission, read
+from starter_kit.contract import read_source
+from starter_kit.errors import InputError, KitError
+
+REFERENCE_ROWS = ("ceiling", "floor")
+"""The rows of a comparison that are no submissions."""
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A pool and how it was judged against the retrained one."""
+    """A pool and its score against the retrained one."""
 
     outputs: Outputs
     score: Score
@@ -22,85 +28,158 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What every submission to a task is held against.
+    """What the submissions of one learner are held against.
 
     Attributes:
-        pools: what made them: task, device, seed.
-        original: the original model's weights and answers.
-        retrained: the models that never saw the forget set.
-        seconds_alone: what retraining takes one model at a time; the pools are made faster.
-        ceiling: a second, independent pool of them, judged as if it were a submission. No method can be
-            expected to score higher; that it does not score 1 is the metric's bias.
-        floor: the original model, untouched.
+        pools: what made them: task, learner, device, seed.
+        original: the original model; None if the learner makes one for each unlearned model.
+        retrained: models that never saw the forget set. Forgetting is held against these.
+        accuracy: retrained models of the task's own recipe. Accuracy is held against these.
+        seconds_alone: the time to retrain one model by itself.
+        ceiling: what retrained models score against each other.
+        floor: the original models, untouched.
     """
 
     pools: Pools
-    original: Row
+    original: Original | None
     retrained: Outputs
+    accuracy: Outputs
     seconds_alone: float
-    ceiling: Judged
+    ceiling: Ceiling
     floor: Judged
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The score of a submission, or of checkpoints that one left elsewhere, and all that the report says of it."""
+    """The score of a submission, or of checkpoints that one left elsewhere, with everything that a report needs."""
 
     submission: Submission | Checkpoints
     unlearned: Judged
     reference: Reference
 
 
-def prepare(pools: Pools, original: Row, models: int) -> Reference:
-    """Train, or find, what is needed to judge any submission on ``models`` models.
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The results of several submissions.
+
+    Attributes:
+        reference: the pools that all are held against.
+        ranked: the results, best score first.
+        failed: the errors of the other submissions, by their paths.
+        attacked: how often the starting kit's membership attack is right, by submission, "ceiling" (the retrained
+            models) and "floor"; None if there are too few examples for it.
+    """
+
+    reference: Reference
+    ranked: list[Result]
+    failed: dict[Path, KitError]
+    attacked: dict[str, float | None]
+
+
+def run(path: Path, pools: Pools, models: int) -> Result:
+    """Score the submission at ``path``, which is read and checked before anything is trained.
 
     Raises:
-        MachineError: it could not be done on this machine.
+        SubmissionError: the submission is at fault. What was finished before stays in the store.
+        MachineError: this machine failed.
     """
-    retrained = pools.retrained("retrained", models)
-    ceiling = pools.retrained("ceiling", models)
-    floor = Outputs.of_rows([original] * models, models)
+    submission = read(path)
+    original = pools.original
+    # The first run comes before the long work, so that a mistake shows at once.
+    pools.unlearned(submission, original, 1)
+    return judge(submission, prepare(pools, models))
+
+
+def run_checkpoints(path: Path, pools: Pools, models: int) -> Result:
+    """Score models that were made elsewhere: a zip or a folder of ``models`` checkpoints.
+
+    Raises:
+        InputError, SubmissionError: they are not what they must be; see `untrusted/checkpoints.py`.
+        MachineError: this machine failed.
+    """
+    original = pools.original
+    if original is None:
+        raise InputError("Checkpoints can only be scored for a task's own recipe: they hold weights, and no learner.")
+    checkpoints = find(path, models, original.weights)
+    # As above: a file that cannot be judged shows before the long work.
+    unlearned = pools.of_checkpoints(checkpoints, original, models)
+    reference = prepare(pools, models)
+    return Result(checkpoints, Judged(unlearned, _score(unlearned, reference)), reference)
+
+
+def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
+    """Score the submissions at ``paths`` one after the other. One that fails does not stop the others.
+
+    Raises:
+        SubmissionError: one of the files does not exist.
+        InputError: two files have the same name, or one has the name of a reference row.
+        MachineError: the reference pools could not be made.
+    """
+    paths = _different_names(paths)
+    for path in paths:
+        if not path.is_file():
+            read_source(path)  # It raises and says which file may have been meant, before hours of work.
+    reference = prepare(pools, models)
+    results: list[Result] = []
+    failed: dict[Path, KitError] = {}
+    for path in paths:
+        try:
+            results.append(judge(read(path), reference))
+        except KitError as error:
+            failed[path] = error
+    ranked = sorted(results, key=lambda result: -result.unlearned.score.value)
+    attacked = {result.submission.name: attack_accuracy(result.unlearned.outputs) for result in ranked}
+    attacked |= {"ceiling": attack_accuracy(reference.retrained), "floor": attack_accuracy(reference.floor.outputs)}
+    return Comparison(reference, ranked, failed, attacked)
+
+
+def prepare(pools: Pools, models: int) -> Reference:
+    """Make, or find, everything that submissions are held against.
+
+    Raises:
+        MachineError: this machine failed.
+    """
+    original = pools.original
+    pool = pools.retrained(models_needed(models))
+    retrained = pool.take(slice(models))
+    of_task = pools.of_task()
+    accuracy = retrained if of_task is pools else of_task.retrained(models)
+    floor = pools.originals(models)
     return Reference(
         pools=pools,
         original=original,
         retrained=retrained,
+        accuracy=accuracy,
         seconds_alone=pools.seconds_alone(),
-        ceiling=Judged(ceiling, score(ceiling, retrained)),
-        floor=Judged(floor, score(floor, retrained)),
+        ceiling=pools.ceiling(pool, None if accuracy is retrained else accuracy),
+        floor=Judged(floor, score(floor, retrained, accuracy)),
     )
 
 
 def judge(submission: Submission, reference: Reference) -> Result:
-    """Run the submission on copies of the original model and score what comes out.
+    """Run the submission on as many models as the reference has, and score what comes out.
 
     Raises:
         SubmissionError: the submission is at fault. What was finished before stays in the store.
-        MachineError: the machine is.
+        MachineError: this machine failed.
     """
     models = len(reference.retrained)
     unlearned = reference.pools.unlearned(submission, reference.original, models)
-    return Result(submission, Judged(unlearned, score(unlearned, reference.retrained)), reference)
+    return Result(submission, Judged(unlearned, _score(unlearned, reference)), reference)
 
 
-def run(path: Path, pools: Pools, models: int) -> Result:
-    """All of it for the file at ``path``, which is read and checked before anything is trained."""
-    submission = read(path)
-    original = pools.original()
-    # The first of its runs comes before the long work: a mistake shows now.
-    pools.unlearned(submission, original, 1)
-    return judge(submission, prepare(pools, original, models))
+def _score(unlearned: Outputs, reference: Reference) -> Score:
+    return score(unlearned, reference.retrained, reference.accuracy)
 
 
-def run_checkpoints(path: Path, pools: Pools, models: int) -> Result:
-    """The same for models that were made elsewhere: a zip or a folder of ``models`` checkpoints.
-
-    Raises:
-        InputError, SubmissionError: they are not what they have to be; see `checkpoints.py`.
-        MachineError: the machine is at fault.
-    """
-    original = pools.original()
-    checkpoints = find(path, models, weights_in(original))
-    # As above: a file that cannot be judged shows before the long work.
-    unlearned = pools.of_checkpoints(checkpoints, original, models)
-    reference = prepare(pools, original, models)
-    return Result(checkpoints, Judged(unlearned, score(unlearned, reference.retrained)), reference)
+def _different_names(paths: list[Path]) -> list[Path]:
+    """The paths without repetitions, if each row of the table will have a name of its own."""
+    files = {path.resolve(): path for path in paths}
+    by_name: dict[str, Path] = {}
+    for path in files.values():
+        if path.stem in REFERENCE_ROWS:
+            raise InputError(f"{path} has the name of a reference row of the table. Rename it to compare it.")
+        if path.stem in by_name:
+            raise InputError(f"{by_name[path.stem]} and {path} have the same name. Rename one of them to compare them.")
+        by_name[path.stem] = path
+    return list(files.values())

@@ -1,8 +1,9 @@
-"""``make new NAME=mine``: begin a submission of one's own from the template."""
+"""``make new NAME=mine``: start a submission from the template."""
 
 import keyword
-import sys
 from pathlib import Path
+
+from starter_kit.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("template.py")
 SUBMISSIONS = Path("submissions")
@@ -12,11 +13,11 @@ def new(name: str, folder: Path = SUBMISSIONS) -> Path:
     """Copy the template to ``folder/name.py``.
 
     Raises:
-        ValueError: the name is no Python identifier, or the file exists.
+        InputError: the name is not a Python identifier, or the file exists or cannot be written.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise ValueError(
-            f"NAME: expected letters, digits and underscores, not beginning with a digit; found {name!r}. "
+        raise InputError(
+            f"NAME: expected letters, digits and underscores, not starting with a digit; found {name!r}. "
             "Try make new NAME=mine"
         )
     path = folder / f"{name}.py"
@@ -24,13 +25,7 @@ def new(name: str, folder: Path = SUBMISSIONS) -> Path:
         with path.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.read_text(encoding="utf-8").replace("submissions/NAME.py", str(path)))
     except FileExistsError:
-        raise ValueError(f"{path} is there already. Choose another NAME, or remove it first.") from None
+        raise InputError(f"{path} already exists. Choose another NAME, or remove the file first.") from None
+    except OSError as error:
+        raise InputError(f"Cannot write {path}: {error.strerror}.") from error
     return path
-
-
-if __name__ == "__main__":
-    try:
-        path = new(sys.argv[1])
-    except (ValueError, OSError) as error:
-        sys.exit(str(error))
-    print(f"Wrote {path}. Edit it, then: make score SUBMISSION={path}")

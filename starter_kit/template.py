@@ -1,8 +1,11 @@
-"""Your method. Describe its idea here in a line.
+"""Describe the idea of your method in one line.
 
-Score it with `make score SUBMISSION=submissions/NAME.py`. The file is uploaded to Kaggle alone: it may import
-torch, torchvision, numpy, scipy and the standard library, and nothing of this repository. What it prints is
-shown with BACKEND=serial.
+Describe the method here. Score it with `make score SUBMISSION=submissions/NAME.py`; add `BACKEND=serial` to see what it
+prints. Only this file is uploaded to Kaggle, so it may import torch, torchvision, numpy, scipy and the standard
+library, but nothing from this repository.
+
+Source: the paper that the method follows, or "new".
+Cost: one pass over the retain set.
 """
 
 import torch
@@ -17,28 +20,31 @@ EPOCHS = 1
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module | None:
     """Make ``net`` forget the forget set.
 
-    It is called once for each model of the pool, 512 times for an official score, each time with a fresh copy of
-    the original model and a random seed of its own. Draw random numbers as you like, but fix no seed: the
-    metric judges the spread of your models, and models that are all alike score 0.
+    The kit calls this function once per unlearned model, 512 times for an official score. Each call receives a fresh
+    copy of the original model and its own random seed. Draw random numbers freely, but do not fix a seed: the metric
+    judges the distribution of your models, and identical models score 0.
+
+    A batch unpacks as `inputs, targets`; `batch["image"]` and `batch["age_group"]` work too, as in the competition.
+    Loaders shuffle on each pass and deal batches of 64. They never end with a batch of one, on which batch norm cannot
+    train: a single last example joins the batch before it, so only a set of one example gives a batch of one. For
+    another batch size, build a loader such as `DataLoader(retain.dataset, batch_size=256, shuffle=True)`.
 
     Args:
-        net: the original model, in training mode, on the device, all weights trainable. Its parts are named as in
-            torchvision's ResNet: conv1, bn1, layer1 to layer4, fc.
-        retain: the training examples to keep; a new order at each pass, in batches of 64. A batch unpacks as
-            `inputs, targets` and answers to `batch["image"]` and `batch["age_group"]`. For other batch sizes,
-            build your own `DataLoader(retain.dataset, batch_size=256, shuffle=True)`.
-        forget: the training examples to forget, likewise.
-        val: examples that were not trained on, likewise. There is no test set here, nor will there be.
+        net: the original model, in training mode and on the device, with all weights trainable. Networks for
+            pictures name their layers as torchvision's ResNet does: conv1, bn1, layer1 to layer4, fc.
+        retain: loader of the training examples to keep.
+        forget: loader of the training examples to forget.
+        val: loader of examples that the original was not trained on. The test set is not available.
 
     Returns:
-        The unlearned model, of the same architecture, or None if ``net`` itself was changed. Kaggle takes
-        ``net`` whatever is returned, so change ``net``. The competition allows a fifth of the time of retraining.
+        The unlearned model, with the architecture of ``net``, or None if ``net`` was changed in place. On Kaggle,
+        ``net`` is judged whatever is returned, so change ``net`` in place. The competition allows a fifth of the time
+        of retraining.
     """
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=0.9, weight_decay=5e-4)
     for _ in range(EPOCHS):
         for inputs, targets in retain:
-            if len(targets) > 1:  # batch norm cannot train on a single example
-                optimizer.zero_grad()
-                cross_entropy(net(inputs), targets).backward()
-                optimizer.step()
+            optimizer.zero_grad()
+            cross_entropy(net(inputs), targets).backward()
+            optimizer.step()
     return net

@@ -1,4 +1,4 @@
-"""How one model of a task is trained. This is the definition; anything faster has to give the same."""
+"""How one model of a task is trained. This is the definition; anything faster must give the same model."""
 
 import random
 from collections.abc import Iterable
@@ -8,26 +8,26 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import cross_entropy
 
+from starter_kit.answers import loss
 from starter_kit.augmentation import CropAndFlip
-from starter_kit.batches import Examples
+from starter_kit.examples import Examples, split_into_batches
 
 MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Minimising the cross-entropy with a learning rate that falls along a cosine, epoch by epoch.
+    """Minimise the loss of `answers.py` with a learning rate that follows a cosine, epoch by epoch.
 
     Attributes:
         optimizer: "sgd", with momentum 0.9, or "adam".
         epochs: passes over the training set.
-        batch_size: examples a step; the last batch of a pass may be smaller.
+        batch_size: examples per step. The last batch may be smaller, or one larger.
         learning_rate: in the first epoch; it falls to almost zero in the last.
-        weight_decay: the L2 penalty's factor.
-        class_weights: how much an example of each class counts in the mean of its batch; None for all alike.
-        augmentation: the views that the examples are seen in; None for the examples as they are.
+        weight_decay: the factor of the L2 penalty.
+        class_weights: the weight of each class in the loss; None for equal weights.
+        augmentation: random views of the inputs; None for the inputs as they are.
     """
 
     optimizer: Literal["sgd", "adam"]
@@ -39,9 +39,9 @@ class Recipe:
     augmentation: CropAndFlip | None = None
 
     def epoch(self, examples: int, generator: Generator | None = None) -> Tensor:
-        """What a pass goes over: [examples, 1] positions in a random order or, augmented, [examples, 4] with views.
+        """The rows of a pass: [examples, 1] positions in random order or, with augmentation, [examples, 4].
 
-        Drawn from ``generator``, or from torch's global one on the CPU.
+        Drawn from ``generator``, or from torch's global generator on the CPU.
         """
         order = torch.randperm(examples, generator=generator).unsqueeze(1)
         if self.augmentation is None:
@@ -55,9 +55,9 @@ class Recipe:
             inputs = self.augmentation.apply(inputs, rows[:, 1:].to(inputs.device))
         return inputs, targets
 
-    def weights_like(self, inputs: Tensor) -> Tensor | None:
-        """The class weights, in the precision and on the device of the inputs."""
-        return None if self.class_weights is None else inputs.new_tensor(self.class_weights)
+    def weights_for(self, net: nn.Module) -> Tensor | None:
+        """The class weights in the precision and on the device of a network, or None."""
+        return None if self.class_weights is None else next(net.parameters()).new_tensor(self.class_weights)
 
 
 def seed_everything(seed: int) -> None:
@@ -68,36 +68,36 @@ def seed_everything(seed: int) -> None:
 
 
 def optimizer_of(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The recipe's optimizer. Both kinds treat each weight alone, so that many models can share one."""
+    """The recipe's optimizer. Both kinds treat each weight by itself, so many models can share one."""
     parameters = list(parameters)
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(parameters, recipe.learning_rate, MOMENTUM, weight_decay=recipe.weight_decay)
-    # Capturable: on a GPU its step count lives there, so that a whole training step can be recorded.
+    # Capturable: the step count lives on the GPU, so that a whole training step can be recorded.
     on_gpu = parameters[0].is_cuda
     return torch.optim.Adam(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay, capturable=on_gpu)
 
 
 def schedule_of(recipe: Recipe, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
-    """The recipe's learning rate, to be stepped after each epoch."""
+    """The recipe's learning-rate schedule, to be stepped after each epoch."""
     return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs)
 
 
 def train(net: nn.Module, examples: Examples, recipe: Recipe) -> None:
-    """Train ``net`` in place; what is random in it comes from torch's global generator on the CPU.
+    """Train ``net`` in place. All randomness comes from torch's global generator on the CPU.
 
     Args:
         net: a freshly initialised network, on the device of the examples.
-        examples: the training set: everything for the original model, the retain set for a retrained one.
-        recipe: how.
+        examples: the training set: all of it for the original model, the retain set for a retrained one.
+        recipe: how to train.
     """
     optimizer = optimizer_of(recipe, net.parameters())
     schedule = schedule_of(recipe, optimizer)
-    weights = recipe.weights_like(examples.inputs)
+    weights = recipe.weights_for(net)
     net.train()
     for _ in range(recipe.epochs):
-        for rows in recipe.epoch(len(examples)).split(recipe.batch_size):
+        for rows in split_into_batches(recipe.epoch(len(examples)), recipe.batch_size):
             inputs, targets = recipe.batch(examples, rows)
             optimizer.zero_grad()
-            cross_entropy(net(inputs), targets, weights).backward()
+            loss(net(inputs), targets, weights).backward()
             optimizer.step()
         schedule.step()

@@ -1,10 +1,10 @@
-"""Imitate a good teacher on the retain set and a bad one on the forget set.
+"""Imitate the original on the retain set and a randomly initialised network on the forget set.
 
-The good teacher is the original, the bad one a network of random weights. The model learns the answers of both, each
-on its own set, from batches in which the two are mixed. A part of the retain set is enough to hold it in place.
+Both networks are teachers. Each batch mixes retain and forget examples, and the model learns the outputs of the good
+teacher on the former and of the bad one on the latter. A part of the retain set is enough to preserve accuracy.
 
 Source: Chundawat et al., "Can Bad Teaching Induce Forgetting?" (2023).
-Cost: a pass over a third of the retain set and over the forget set, with the answers of two teachers.
+Cost: one pass over 30% of the retain set and over the forget set, with the outputs of two teachers.
 """
 
 import copy
@@ -23,32 +23,41 @@ TEMPERATURE = 1
 def unlearning(net, retain, forget, val):
     """Learn from both teachers at once."""
     good, bad = copy.deepcopy(net).eval(), copy.deepcopy(net).eval()
-    for module in bad.modules():
-        if hasattr(module, "reset_parameters"):
-            module.reset_parameters()
-    a_part = RandomSampler(retain.dataset, num_samples=max(1, round(RETAIN_SHARE * len(retain.dataset))))
-    retain = DataLoader(retain.dataset, batch_size=BATCH_SIZE, sampler=a_part)
+    reset(bad)
+    count = max(2, round(RETAIN_SHARE * len(retain.dataset)))
+    sampler = RandomSampler(retain.dataset, num_samples=count)
+    # Batch norm cannot train on one example.
+    retain = DataLoader(retain.dataset, batch_size=BATCH_SIZE, sampler=sampler, drop_last=count % BATCH_SIZE == 1)
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
     for _ in range(EPOCHS):
-        for to_keep, to_forget in mixed(retain, forget):
-            inputs = torch.cat([to_keep, to_forget])
-            if len(inputs) > 1:  # batch norm cannot train on a single example
-                wanted = torch.cat([answers(good, to_keep), answers(bad, to_forget)])
-                optimizer.zero_grad()
-                kl_div(log_softmax(net(inputs) / TEMPERATURE, dim=1), wanted, reduction="batchmean").backward()
-                optimizer.step()
+        for to_keep, to_forget in mixed_batches(retain, forget):
+            wanted = torch.cat([probabilities(good, to_keep), probabilities(bad, to_forget)])
+            optimizer.zero_grad()
+            logits = net(torch.cat([to_keep, to_forget]))
+            kl_div(log_softmax(logits / TEMPERATURE, dim=1), wanted, reduction="batchmean").backward()
+            optimizer.step()
     return net
 
 
-def mixed(retain, forget):
-    """The inputs of both sets, those of the second dealt out evenly among the batches of the first."""
+def reset(net):
+    """Re-initialise every layer by PyTorch's defaults."""
+    for module in net.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+        elif next(module.parameters(recurse=False), None) is not None:
+            kind = type(module).__name__
+            raise ValueError(f"This method resets all layers, and {kind} in this network has no reset_parameters().")
+
+
+def mixed_batches(retain, forget):
+    """The inputs of each retain batch, paired with an equal share of the shuffled forget inputs."""
     forget_inputs = torch.cat([inputs for inputs, _ in forget])
     order = torch.randperm(len(forget_inputs), device=forget_inputs.device)
-    for (inputs, _), some in zip(retain, order.tensor_split(len(retain)), strict=True):
-        yield inputs, forget_inputs[some]
+    for (inputs, _), rows in zip(retain, order.tensor_split(len(retain)), strict=True):
+        yield inputs, forget_inputs[rows]
 
 
 @torch.no_grad()
-def answers(teacher, inputs):
-    """A teacher's probabilities."""
+def probabilities(teacher, inputs):
+    """The teacher's softened class probabilities."""
     return softmax(teacher(inputs) / TEMPERATURE, dim=1)

@@ -1,13 +1,13 @@
-"""Fine-tune on the retain set at a high rate and let the rest fade.
+"""Fine-tune on the retain set at a high learning rate.
 
-Gradient descent on the retain set alone; what is never seen again is hoped to be overwritten. The learning
-rate decides everything: too low and nothing fades, too high and accuracy goes with it.
+Nothing refreshes what the model knows about the forget set, so it fades. The learning rate decides how much: if it is
+too low, nothing fades; if it is too high, accuracy drops.
 
-The rate was tuned on digits. Gradients are clipped to a norm, without which so high a rate wrecks a ResNet-18; the
-competition's own baseline, which suits one better, is `finetune_low_rate.py`.
+The learning rate was tuned on digits. Gradients are clipped by norm, because a rate this high would otherwise wreck a
+ResNet-18. The competition's own baseline, `finetune_low_rate.py`, suits a ResNet-18 better.
 
 Source: heuristic 2 of Triantafillou et al., "Are we making progress in unlearning?" (2024).
-Cost: a pass over the retain set.
+Cost: one pass over the retain set.
 """
 
 import torch
@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 
 EPOCHS = 1
 LEARNING_RATE = 0.5
-LARGEST_GRADIENT = 0.5
+MAX_GRADIENT_NORM = 0.5
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 
@@ -26,15 +26,10 @@ def unlearning(net, retain, forget, val):
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * len(retain))
     for _ in range(EPOCHS):
-        for inputs, targets in batches(retain):
+        for inputs, targets in retain:
             optimizer.zero_grad()
             cross_entropy(net(inputs), targets).backward()
-            clip_grad_norm_(net.parameters(), LARGEST_GRADIENT)
+            clip_grad_norm_(net.parameters(), MAX_GRADIENT_NORM)
             optimizer.step()
             schedule.step()
     return net
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)

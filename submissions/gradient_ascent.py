@@ -1,13 +1,13 @@
-"""Gradient ascent on the forget set: undo learning by walking it backwards.
+"""Gradient ascent on the forget set: reverse what training did.
 
-The loss on the forget set is maximised for a few small steps. Nothing holds the retain set in place, so it has
-to stop early, and the examples end up too unlikely rather than forgotten.
+A few small steps increase the loss on the forget set. Nothing protects the retain set, so they have to stop early. The
+forget examples end up less likely than a retrained model would find them.
 
-Batch size and rate were tuned on digits. Gradients are clipped to a norm: they grow as the loss does, and on a
-ResNet-18 would run away.
+The batch size and the learning rate were tuned on digits. Gradients are clipped by norm: they grow with the loss, and
+on a ResNet-18 they would explode.
 
 Source: heuristic 1 of Triantafillou et al., "Are we making progress in unlearning?" (2024).
-Cost: a pass over the forget set; hardly any time at all.
+Cost: one pass over the forget set, which takes almost no time.
 """
 
 import torch
@@ -18,22 +18,19 @@ from torch.utils.data import DataLoader
 EPOCHS = 1
 BATCH_SIZE = 8
 LEARNING_RATE = 0.1
-LARGEST_GRADIENT = 1.0
+MAX_GRADIENT_NORM = 1.0
 
 
 def unlearning(net, retain, forget, val):
-    """Climb the loss of the forget set."""
-    small_batches = DataLoader(forget.dataset, batch_size=BATCH_SIZE, shuffle=True)
+    """Maximise the loss on the forget set."""
+    # Batch norm cannot train on one example.
+    drop_last = len(forget.dataset) % BATCH_SIZE == 1
+    small_batches = DataLoader(forget.dataset, batch_size=BATCH_SIZE, shuffle=True, drop_last=drop_last)
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, maximize=True)
     for _ in range(EPOCHS):
-        for inputs, targets in batches(small_batches):
+        for inputs, targets in small_batches:
             optimizer.zero_grad()
             cross_entropy(net(inputs), targets).backward()
-            clip_grad_norm_(net.parameters(), LARGEST_GRADIENT)
+            clip_grad_norm_(net.parameters(), MAX_GRADIENT_NORM)
             optimizer.step()
     return net
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)

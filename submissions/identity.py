@@ -1,9 +1,9 @@
-"""No unlearning at all: the model as it was. What any method has to beat.
+"""No unlearning: the original model, unchanged. Every method has to beat it.
 
 Cost: none.
 """
 
 
 def unlearning(net, retain, forget, val):
-    """Leave the model alone."""
+    """Return the model unchanged."""
     return net

@@ -1,15 +1,15 @@
-"""Reset the last layer and train a few random layers at a time, some of them disturbed by noise; then all.
+"""Reset the classifier, train a few random layers at a time with noise added to some, then train all layers.
 
-In each of the first epochs some weight tensors are drawn at random and trained together with batch norm; all others
-stand still. Which ones were shaken up, and when, differs from model to model, and so do the models.
+In each of the first five epochs, nine weight tensors are drawn at random and trained together with batch norm; all
+others are frozen. Models differ because each draws other tensors.
 
-As in the public code, batch norm is told by its name: the shortcuts' in torchvision's ResNet are called otherwise and
-count among the other tensors. As there too, no tensor gets noise in the first epoch, nor once it was drawn in an
-earlier one: a network of nine such tensors or fewer gets no noise at all.
+As in the public code, batch norm is recognised by its name ("bn"). In torchvision's ResNet, the batch norms of the
+shortcuts have other names and count among the other tensors. Also as in the public code, no tensor receives noise in
+the first epoch or once it was drawn in an earlier one; a network with nine such tensors or fewer receives none.
 
-Source: the seventh of the competition's winners.
-Cost: nine passes over the retain set, half as much again as the competition's budget if counted so. In five of them
-most weights need no gradient, which saves some of that.
+Source: seventh place in the NeurIPS 2023 Machine Unlearning Challenge.
+Cost: nine passes over the retain set, one and a half times the competition's budget. In five of them most weights need
+no gradient, which saves part of that.
 """
 
 import torch
@@ -25,7 +25,9 @@ WEIGHT_DECAY = 5e-4
 
 
 def unlearning(net, retain, forget, val):
-    """Epochs with a few tensors each, then epochs with all of them; each with an optimiser of its own."""
+    """Train random tensors for five epochs, then all tensors for four."""
+    if not hasattr(net, "fc"):
+        raise ValueError("This method resets fc, and this network has no fc.")
     net.fc.reset_parameters()
     norms = [name for name, _ in net.named_parameters() if "bn" in name]
     others = [name for name, _ in net.named_parameters() if "bn" not in name]
@@ -42,7 +44,7 @@ def unlearning(net, retain, forget, val):
 
 
 def draw(names, count):
-    """So many of the names, or all if they are fewer, in random order."""
+    """Draw ``count`` of the names without replacement, or all if there are fewer."""
     return [names[index] for index in torch.randperm(len(names))[:count]]
 
 
@@ -55,17 +57,12 @@ def add_noise(net, names):
 
 
 def train(net, retain, names, learning_rate):
-    """An epoch in which only the named tensors move."""
+    """Train only the named tensors for one epoch, with a new optimizer."""
     for name, tensor in net.named_parameters():
         tensor.requires_grad_(name in names)
     chosen = [net.get_parameter(name) for name in names]
     optimizer = torch.optim.SGD(chosen, lr=learning_rate, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
-    for inputs, targets in batches(retain):
+    for inputs, targets in retain:
         optimizer.zero_grad()
         cross_entropy(net(inputs), targets).backward()
         optimizer.step()
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)

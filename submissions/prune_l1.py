@@ -1,12 +1,13 @@
-"""Prune most weights by magnitude, then fine-tune on the retain set.
+"""Set the smallest 90% of the weights to zero, then fine-tune on the retain set.
 
-A pruned network has little room left for single examples; what the retain set needs grows back.
+A pruned network has little capacity left for single examples. Pruned weights may grow back, and those that the retain
+set needs do.
 
-Share and rate were tuned on digits; the source prunes 0.99. Gradients are clipped to a norm, without which so high a
-rate wrecks a ResNet-18.
+The pruned share and the learning rate were tuned on digits; the source prunes 99%. Gradients are clipped by norm,
+because a rate this high would otherwise wreck a ResNet-18.
 
 Source: heuristic 5 of Triantafillou et al., "Are we making progress in unlearning?" (2024).
-Cost: a pass over the retain set.
+Cost: one pass over the retain set.
 """
 
 import torch
@@ -17,21 +18,21 @@ from torch.nn.utils import clip_grad_norm_
 SHARE = 0.9
 EPOCHS = 1
 LEARNING_RATE = 0.2
-LARGEST_GRADIENT = 1.0
+MAX_GRADIENT_NORM = 1.0
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 
 
 def unlearning(net, retain, forget, val):
-    """Zero the smallest weights and fine-tune with a cosine schedule; what was pruned may grow back."""
+    """Prune, then fine-tune all weights with a cosine schedule."""
     prune(net)
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * len(retain))
     for _ in range(EPOCHS):
-        for inputs, targets in batches(retain):
+        for inputs, targets in retain:
             optimizer.zero_grad()
             cross_entropy(net(inputs), targets).backward()
-            clip_grad_norm_(net.parameters(), LARGEST_GRADIENT)
+            clip_grad_norm_(net.parameters(), MAX_GRADIENT_NORM)
             optimizer.step()
             schedule.step()
     return net
@@ -39,14 +40,11 @@ def unlearning(net, retain, forget, val):
 
 @torch.no_grad()
 def prune(net):
-    """Zero the share of all convolution and linear weights that has the smallest absolute values."""
+    """Zero the weights of convolutions and linear layers with the smallest absolute values, over all layers at once."""
     weights = [module.weight for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    if not weights:
+        raise ValueError("This method prunes convolutions (Conv2d) and linear layers, and this network has none.")
     everywhere = torch.cat([weight.abs().flatten() for weight in weights])
     threshold = everywhere.kthvalue(max(1, int(SHARE * len(everywhere)))).values
     for weight in weights:
         weight[weight.abs() <= threshold] = 0
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)

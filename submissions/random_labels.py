@@ -1,12 +1,12 @@
-"""Random labels: learn nonsense in the place of what is to be forgotten.
+"""Train on the forget set with random labels.
 
-Gradient descent on the forget set with labels drawn anew, uniformly, for every batch.
+Labels are drawn uniformly, anew for every batch.
 
-Batch size and rate were tuned on digits. Gradients are clipped to a norm: what is known well has a large gradient
-towards a wrong label, and a ResNet-18 would be wrecked by it.
+The batch size and the learning rate were tuned on digits. Gradients are clipped by norm: a well-known example has a
+large gradient towards a wrong label, which would wreck a ResNet-18.
 
 Source: heuristic 3 of Triantafillou et al., "Are we making progress in unlearning?" (2024).
-Cost: a pass over the forget set; hardly any time at all.
+Cost: one pass over the forget set, which takes almost no time.
 """
 
 import torch
@@ -17,24 +17,21 @@ from torch.utils.data import DataLoader
 EPOCHS = 1
 BATCH_SIZE = 16
 LEARNING_RATE = 0.1
-LARGEST_GRADIENT = 1.0
+MAX_GRADIENT_NORM = 1.0
 
 
 def unlearning(net, retain, forget, val):
-    """Descend the loss of random labels on the forget set."""
-    small_batches = DataLoader(forget.dataset, batch_size=BATCH_SIZE, shuffle=True)
+    """Minimise the loss of random labels on the forget set."""
+    # Batch norm cannot train on one example.
+    drop_last = len(forget.dataset) % BATCH_SIZE == 1
+    small_batches = DataLoader(forget.dataset, batch_size=BATCH_SIZE, shuffle=True, drop_last=drop_last)
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE)
     for _ in range(EPOCHS):
-        for inputs, targets in batches(small_batches):
+        for inputs, targets in small_batches:
             optimizer.zero_grad()
             logits = net(inputs)
             random_targets = torch.randint(logits.shape[1], targets.shape, device=targets.device)
             cross_entropy(logits, random_targets).backward()
-            clip_grad_norm_(net.parameters(), LARGEST_GRADIENT)
+            clip_grad_norm_(net.parameters(), MAX_GRADIENT_NORM)
             optimizer.step()
     return net
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)

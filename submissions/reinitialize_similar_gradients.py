@@ -1,18 +1,17 @@
-"""Re-initialise the weights that retain and forget set pull the same way, then fine-tune on retain.
+"""Re-initialise the weights on which the retain and forget gradients agree, then fine-tune on the retain set.
 
-The gradient of the loss on some retain examples, less that on as many forget examples, is small where the two
-sets agree about a weight. A share of the convolution weights with the smallest difference starts anew, and
-what they knew of both sets has to be learned again, from the retain set alone. The weights that were kept move
-slowly meanwhile.
+The loss gradient on the forget set is subtracted from that on as many retain examples. Where the difference is small,
+a weight serves both sets. The 30% of each convolution's weights with the smallest differences are drawn anew and
+learn again from the retain set alone. Meanwhile the gradients of the other convolution weights are scaled by 0.1.
 
-The share is taken of each layer, as in the public code; the description says of all layers together. Of the 3x3
-kernels in a ResNet-18's last stage most weights never reach an output on pictures of 32x32: their gradients are zero,
-so they alone are drawn anew there, and those kernels keep what they knew.
+As in the public code, the share is taken per layer; the written description takes it over all layers. With 32x32
+pictures, most weights of the 3x3 kernels in a ResNet-18's last stage never influence an output. Their gradients are
+zero, so only they are drawn anew there, and those kernels keep what they know.
 
-Source: heuristic 4 of Triantafillou et al., "Are we making progress in unlearning?" (2024); the second of the
-competition's winners.
-Cost: five passes over the retain set, five sixths of the competition's budget; and one over the forget set and as
-many retain examples.
+Source: heuristic 4 of Triantafillou et al., "Are we making progress in unlearning?" (2024); second place in the
+NeurIPS 2023 Machine Unlearning Challenge.
+Cost: five passes over the retain set, five sixths of the competition's budget, plus gradients on the forget set and on
+as many retain examples.
 """
 
 import torch
@@ -29,12 +28,12 @@ WEIGHT_DECAY = 5e-4
 
 
 def unlearning(net, retain, forget, val):
-    """Start the most agreed-on convolution weights anew; fine-tune, first faster and faster, then slower."""
+    """Re-initialise, then fine-tune with a learning rate that rises and falls again."""
     factors = reinitialize(net, gradient_differences(net, retain, forget))
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     for epoch_factor in EPOCH_FACTORS:
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * epoch_factor
-        for inputs, targets in batches(retain):
+        for inputs, targets in retain:
             optimizer.zero_grad()
             cross_entropy(net(inputs), targets).backward()
             for module, factor in zip(convolutions(net), factors, strict=True):
@@ -45,16 +44,19 @@ def unlearning(net, retain, forget, val):
 
 def convolutions(net):
     """All convolutions of a network."""
-    return [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    found = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    if not found:
+        raise ValueError("This method re-initialises convolutions (Conv2d), and this network has none.")
+    return found
 
 
 def gradient_differences(net, retain, forget):
-    """For each convolution the absolute gradient on a random part of retain less that on forget."""
-    as_many = RandomSampler(retain.dataset, num_samples=len(forget.dataset))
-    part_of_retain = DataLoader(retain.dataset, batch_size=forget.batch_size, sampler=as_many)
+    """For each convolution, |gradient on random retain examples - gradient on the forget set|."""
+    sampler = RandomSampler(retain.dataset, num_samples=len(forget.dataset))
+    sample = DataLoader(retain.dataset, batch_size=forget.batch_size, sampler=sampler)
     net.eval()
     net.zero_grad()
-    for loader, sign in ((part_of_retain, 1), (forget, -1)):
+    for loader, sign in ((sample, 1), (forget, -1)):
         for inputs, targets in loader:
             (sign * cross_entropy(net(inputs), targets)).backward()
     net.train()
@@ -65,7 +67,7 @@ def gradient_differences(net, retain, forget):
 
 @torch.no_grad()
 def reinitialize(net, differences):
-    """Draw the weights with the smallest differences from He's distribution; what to multiply all gradients with."""
+    """Draw the weights with the smallest differences from He's distribution; return the factors of all gradients."""
     factors = []
     for module, difference in zip(convolutions(net), differences, strict=True):
         chosen = torch.zeros_like(difference, dtype=torch.bool)
@@ -75,8 +77,3 @@ def reinitialize(net, differences):
         module.weight.copy_(torch.where(chosen, fresh, module.weight))
         factors.append(torch.where(chosen, 1.0, KEPT_GRADIENT_FACTOR))
     return factors
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)

@@ -1,12 +1,12 @@
-"""Reset the first and the last layer, and let the original teach: first on validation, then on the retain set.
+"""Reset the first and the last layer, then distil the original: first on the validation set, then on the retain set.
 
-The two ends are what touches the examples and their labels. Warming up on the validation set, which the original
-never learned by heart, passes on what it knows in general; the retain set then brings back what is special.
+These two layers touch the inputs and the labels directly. The original did not memorise the validation set, so the
+warm-up there transfers only its general knowledge; the retain set then restores the rest.
 
-The losses at the higher temperature are not scaled up by its square, as in the public code.
+As in the public code, the losses at the higher temperature are not multiplied by its square.
 
-Source: the sixth of the competition's winners.
-Cost: three passes over the retain set and three over the validation set, with the original's answers about three
+Source: sixth place in the NeurIPS 2023 Machine Unlearning Challenge.
+Cost: three passes over the retain set and three over the validation set, with the original's outputs about three
 quarters of the competition's budget.
 """
 
@@ -15,6 +15,7 @@ import copy
 import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
+ENDS = ("conv1", "fc")
 EPOCHS = 3
 WARM_UP_EPOCHS = 3
 TEMPERATURE = 5
@@ -25,47 +26,56 @@ WEIGHT_DECAY = 5e-4
 
 
 def unlearning(net, retain, forget, val):
-    """Reset, warm up at a constant rate, fine-tune with a cosine schedule."""
+    """Reset, warm up at a constant learning rate, fine-tune with a cosine schedule."""
+    if missing := [name for name in ENDS if not hasattr(net, name)]:
+        raise ValueError(f"This method resets {' and '.join(ENDS)}, and this network has no {' or '.join(missing)}.")
     original = copy.deepcopy(net).eval()
-    net.conv1.reset_parameters()
-    net.fc.reset_parameters()
-    optimizer = sgd(net, WARM_UP_LEARNING_RATE)
-    for _ in range(WARM_UP_EPOCHS):
-        for inputs, _ in batches(val):
-            optimizer.zero_grad()
-            divergence(*soft_answers(net, original, inputs)[1:]).backward()
-            optimizer.step()
-    optimizer = sgd(net, LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
-    for _ in range(EPOCHS):
-        for inputs, targets in batches(retain):
-            optimizer.zero_grad()
-            logits, answers, wanted = soft_answers(net, original, inputs)
-            soft_cross_entropy = -(wanted * answers).sum(dim=1).mean()
-            (cross_entropy(logits, targets) + soft_cross_entropy + divergence(answers, wanted)).backward()
-            optimizer.step()
-        schedule.step()
+    for name in ENDS:
+        net.get_submodule(name).reset_parameters()
+    if len(val.dataset) > 1:  # batch norm cannot train on one example
+        warm_up(net, original, val)
+    fine_tune(net, original, retain)
     return net
 
 
+def warm_up(net, original, val):
+    """Match the original's softened outputs on the validation set."""
+    optimizer = sgd(net, WARM_UP_LEARNING_RATE)
+    for _ in range(WARM_UP_EPOCHS):
+        for inputs, _ in val:
+            optimizer.zero_grad()
+            _, log_probabilities, wanted = soften(net, original, inputs)
+            divergence(log_probabilities, wanted).backward()
+            optimizer.step()
+
+
+def fine_tune(net, original, retain):
+    """Learn the labels and the original's softened outputs on the retain set."""
+    optimizer = sgd(net, LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
+    for _ in range(EPOCHS):
+        for inputs, targets in retain:
+            optimizer.zero_grad()
+            logits, log_probabilities, wanted = soften(net, original, inputs)
+            soft_cross_entropy = -(wanted * log_probabilities).sum(dim=1).mean()
+            (cross_entropy(logits, targets) + soft_cross_entropy + divergence(log_probabilities, wanted)).backward()
+            optimizer.step()
+        schedule.step()
+
+
 def sgd(net, learning_rate):
-    """A fresh optimiser of all weights."""
+    """A new optimizer of all weights."""
     return torch.optim.SGD(net.parameters(), lr=learning_rate, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
 
 
-def soft_answers(net, original, inputs):
-    """The network's logits, its log-probabilities at the temperature, and the original's probabilities there."""
+def soften(net, original, inputs):
+    """The network's logits, its softened log-probabilities and the original's softened probabilities."""
     logits = net(inputs)
     with torch.no_grad():
         wanted = softmax(original(inputs) / TEMPERATURE, dim=1)
     return logits, log_softmax(logits / TEMPERATURE, dim=1), wanted
 
 
-def divergence(answers, wanted):
-    """The Kullback-Leibler divergence of log-probabilities from probabilities, mean over the examples."""
-    return kl_div(answers, wanted, reduction="batchmean")
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)
+def divergence(log_probabilities, wanted):
+    """The Kullback-Leibler divergence from ``wanted``, averaged over the batch."""
+    return kl_div(log_probabilities, wanted, reduction="batchmean")

@@ -1,14 +1,14 @@
-"""Forget by resetting random layers, remember by imitating the original on the retain set; again and again.
+"""Reset random layers, then distil the original on the retain set; repeat.
 
-Each cycle draws some layers at random, starts them anew and teaches the network the original's outputs on slightly
-noisy retain examples. The forget set is never touched.
+Each cycle draws some layers at random, resets them, and teaches the network the original's outputs on retain examples
+with a little noise. The forget set is never used.
 
-A layer may be drawn twice. Here a layer is a convolution, as batch norm has nothing random to start from; the last
-layer and the shortcuts' convolutions are never drawn. Both networks see the same noise. Each cycle begins with a fresh
-optimiser.
+Layers are drawn with replacement. Only convolutions are drawn, because the initialisation of batch norm is not random;
+the classifier and the convolutions of the shortcuts are excluded. Both networks receive the same noisy inputs. Each
+cycle starts with a new optimizer.
 
-Source: the eighth of the competition's winners.
-Cost: five passes over the retain set, with the original's answers just above the competition's budget.
+Source: eighth place in the NeurIPS 2023 Machine Unlearning Challenge.
+Cost: five passes over the retain set; with the original's outputs slightly over the competition's budget.
 """
 
 import copy
@@ -27,28 +27,30 @@ WEIGHT_DECAY = 5e-4
 
 
 def unlearning(net, retain, forget, val):
-    """Cycles of forgetting and remembering."""
+    """Alternate between resetting layers and distilling the original."""
     original = copy.deepcopy(net).eval()
     for epochs in CYCLE_EPOCHS:
         reset_random_layers(net)
-        remember(net, original, retain, epochs)
+        distil(net, original, retain, epochs)
     return net
 
 
 def reset_random_layers(net):
-    """Start layers anew as PyTorch does by default; a few draws, with replacement."""
+    """Reset convolutions drawn with replacement to PyTorch's default initialisation."""
     convolutions = {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
     layers = [module for name, module in convolutions.items() if "downsample" not in name]
+    if not layers:
+        raise ValueError("This method resets convolutions (Conv2d), and this network has none.")
     for index in torch.randint(len(layers), (DRAWS,)):
         layers[index].reset_parameters()
 
 
-def remember(net, original, retain, epochs):
-    """Learn the original's outputs with a cosine schedule."""
+def distil(net, original, retain, epochs):
+    """Learn the original's logits with a cosine schedule."""
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, SCHEDULE_EPOCHS)
     for _ in range(epochs):
-        for inputs, _ in batches(retain):
+        for inputs, _ in retain:
             noisy = inputs + INPUT_NOISE * torch.randn_like(inputs)
             with torch.no_grad():
                 wanted = original(noisy)
@@ -56,8 +58,3 @@ def remember(net, original, retain, epochs):
             mse_loss(net(noisy), wanted).backward()
             optimizer.step()
         schedule.step()
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)

@@ -1,19 +1,19 @@
-"""Learn random labels for the forget set, but only with the weights that matter to it.
+"""Train only the weights that matter to the forget set, on random labels for it and on the retain set.
 
-The half of all weights with the largest gradient of the forget set's loss is salient: it may move. The other half
-keeps its values to the bit. Each epoch is a pass over the forget set, with labels drawn anew, and one over the retain
-set.
+The half of all weights with the largest gradients of the forget set's loss is salient and trained. The other half is
+frozen and keeps its exact values. Each epoch is one pass over the forget set, with newly drawn labels, and one over
+the retain set.
 
-The gradient is taken at the original weights, as the paper says; the public code moves them while it sums. What the
-public code does of late is done here: weight decay and momentum do not move the other half either.
+The gradient is taken at the original weights, as in the paper; the public code updates the weights while it sums. As
+in the latest public code, weight decay and momentum leave the frozen half unchanged.
 
-On pictures of 32x32 more than half of a ResNet-18's weights never reach an output, and their gradient is zero: they are
-the half that keeps its values, and all that matter to anything may move.
+With 32x32 pictures, more than half of a ResNet-18's weights never influence an output, so their gradients are zero.
+They then form the frozen half, and every weight that influences an output is trained.
 
-Source: SalUn of Fan et al., "SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency" (2024); its ten
-epochs are cut to five here.
-Cost: five passes over the retain set and six over the forget set, within the competition's budget if the forget set
-is small.
+Source: SalUn of Fan et al., "SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency" (2024); five
+epochs instead of ten.
+Cost: five passes over the retain set and six over the forget set; within the competition's budget if the forget set is
+small.
 """
 
 import torch
@@ -27,25 +27,27 @@ WEIGHT_DECAY = 5e-4
 
 
 def unlearning(net, retain, forget, val):
-    """Find the salient weights; train them on random labels and on the retain set, at a constant rate."""
+    """Find the salient weights, then train them at a constant learning rate."""
     frozen = find_frozen(net, forget)
     original = [weight.detach().clone() for weight in net.parameters()]
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     for _ in range(EPOCHS):
         for loader in (forget, retain):
-            for inputs, targets in batches(loader):
+            if len(loader.dataset) == 1:
+                continue  # batch norm cannot train on one example
+            for inputs, targets in loader:
                 optimizer.zero_grad()
                 logits = net(inputs)
                 if loader is forget:
                     targets = torch.randint(logits.shape[1], targets.shape, device=targets.device)
                 cross_entropy(logits, targets).backward()
                 optimizer.step()
-                put_back(net, original, frozen)
+                restore(net, original, frozen)
     return net
 
 
 def find_frozen(net, forget):
-    """For each tensor of weights where the gradient of the forget set's loss is small."""
+    """A mask for each weight tensor: True where the gradient of the forget set's loss is small."""
     net.eval()
     net.zero_grad()
     for inputs, targets in forget:
@@ -59,12 +61,7 @@ def find_frozen(net, forget):
 
 
 @torch.no_grad()
-def put_back(net, original, frozen):
-    """Give the frozen weights their original values again."""
-    for weight, before, stays in zip(net.parameters(), original, frozen, strict=True):
-        weight.copy_(torch.where(stays, before, weight))
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)
+def restore(net, original, frozen):
+    """Set the frozen weights back to their original values."""
+    for weight, before, mask in zip(net.parameters(), original, frozen, strict=True):
+        weight.copy_(torch.where(mask, before, weight))

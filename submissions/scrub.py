@@ -1,14 +1,15 @@
-"""Disobey the original on the forget set, obey it on the retain set.
+"""Move away from the original's outputs on the forget set and stay close to them on the retain set.
 
-The original is a teacher. In the first epochs a pass over the forget set drives the outputs away from the teacher's;
-in all epochs a pass over the retain set brings them back, with the true labels beside the teacher.
+The original is the teacher. In each of the first three epochs, a pass over the forget set increases the divergence
+from the teacher's outputs. In every epoch, a pass over the retain set decreases it again, and learns the true labels
+as well.
 
-The public code runs several settings. These constants are those of its experiments with small sets, which use Adam,
-but for three: ten epochs at a falling rate are cut to five at a constant one, and of a weight decay of 0.1, too strong
-for as many steps as a larger set takes, only the usual 5e-4 is kept.
+The public code runs several settings. The constants here are those of its small-scale experiments, which use Adam,
+with three changes: five epochs instead of ten, a constant learning rate instead of a falling one, and a weight decay
+of 5e-4 instead of 0.1, which is too strong for the number of steps on larger sets.
 
 Source: SCRUB of Kurmanji et al., "Towards Unbounded Machine Unlearning" (2023).
-Cost: five passes over the retain set and three over the forget set, with the teacher's answers just above the
+Cost: five passes over the retain set and three over the forget set; with the teacher's outputs slightly over the
 competition's budget.
 """
 
@@ -27,31 +28,26 @@ LABEL_WEIGHT = 1
 
 
 def unlearning(net, retain, forget, val):
-    """Turns of disobeying and obeying; then only obeying."""
+    """Alternate between the two sets, then train on the retain set alone."""
     teacher = copy.deepcopy(net).eval()
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     for epoch in range(EPOCHS):
-        if epoch < FORGET_EPOCHS:
-            for inputs, _ in batches(forget):
+        if epoch < FORGET_EPOCHS and len(forget.dataset) > 1:  # batch norm cannot train on one example
+            for inputs, _ in forget:
                 optimizer.zero_grad()
                 (-divergence(net(inputs), teacher, inputs)).backward()
                 optimizer.step()
-        for inputs, targets in batches(retain):
+        for inputs, targets in retain:
             optimizer.zero_grad()
             logits = net(inputs)
-            obedience = TEACHER_WEIGHT * divergence(logits, teacher, inputs)
-            (LABEL_WEIGHT * cross_entropy(logits, targets) + obedience).backward()
+            distillation = TEACHER_WEIGHT * divergence(logits, teacher, inputs)
+            (LABEL_WEIGHT * cross_entropy(logits, targets) + distillation).backward()
             optimizer.step()
     return net
 
 
 def divergence(logits, teacher, inputs):
-    """The Kullback-Leibler divergence from the teacher's answers, both softened, on the scale of hard answers."""
+    """The Kullback-Leibler divergence from the teacher, both softened, times the squared temperature."""
     with torch.no_grad():
         wanted = softmax(teacher(inputs) / TEMPERATURE, dim=1)
     return TEMPERATURE**2 * kl_div(log_softmax(logits / TEMPERATURE, dim=1), wanted, reduction="batchmean")
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)

@@ -1,11 +1,12 @@
 """Set a random half of all weights to zero, then fine-tune on the retain set.
 
-A different half for each model: none is left of what the two halves knew together, and the models spread.
+The network loses what the weights of both halves knew together. Each model loses another half, so the models differ
+widely.
 
-As in the public code, batch norm is spared, and told by its name: the shortcuts' in torchvision's ResNet are called
-otherwise and lose a half as well.
+As in the public code, batch norm is recognised by its name ("bn") and left alone. In torchvision's ResNet, the batch
+norms of the shortcuts have other names and lose half of their weights as well.
 
-Source: a public notebook of the competition ("random mask").
+Source: a public notebook of the NeurIPS 2023 Machine Unlearning Challenge ("random mask").
 Cost: five passes over the retain set, five sixths of the competition's budget.
 """
 
@@ -20,12 +21,12 @@ WEIGHT_DECAY = 1e-4
 
 
 def unlearning(net, retain, forget, val):
-    """Zero, and fine-tune with a cosine schedule."""
+    """Zero, then fine-tune with a cosine schedule."""
     zero_random_weights(net)
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * len(retain), eta_min=LEARNING_RATE_END)
     for _ in range(EPOCHS):
-        for inputs, targets in batches(retain):
+        for inputs, targets in retain:
             optimizer.zero_grad()
             cross_entropy(net(inputs), targets).backward()
             optimizer.step()
@@ -39,8 +40,3 @@ def zero_random_weights(net):
     for name, tensor in net.named_parameters():
         if "bn" not in name:
             tensor[torch.rand_like(tensor) < SHARE] = 0
-
-
-def batches(loader):
-    """The batches of a pass, without one of a single example: batch norm cannot train on it."""
-    return (batch for batch in loader if len(batch[1]) > 1)

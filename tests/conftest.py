@@ -1,4 +1,4 @@
-"""What the tests share: one small set of finished pools, and the kit's own command line."""
+"""What the tests share: one small store of finished pools, and the kit's own command line."""
 
 import sys
 from collections.abc import Callable
@@ -9,11 +9,12 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from scoring import backends
-from scoring.__main__ import app
+from scoring.cli import app
 from scoring.jobs.setting import Setting
-from scoring.pools import Pools
-from scoring.progress import Progress
+from scoring.run import prepare
+from scoring.running import backends
+from scoring.running.pools import Pools
+from scoring.running.progress import Progress
 from starter_kit import tasks
 
 MODELS = 8
@@ -27,7 +28,7 @@ def one_thread():
 
 @pytest.fixture(scope="session", autouse=True)
 def wide_terminal():
-    """Messages on one line each, so that tests can look for sentences."""
+    """One line per message, so that tests can look for sentences."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "300")
         patch.setenv("TERMINAL_WIDTH", "300")
@@ -46,19 +47,16 @@ def make_pools(store: Path, backend: str = "serial", workers: int = 1, seed: int
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store in which the pools that a submission is held against are there already."""
+    """A store that holds everything that a submission is held against."""
     folder = tmp_path_factory.mktemp("store")
     pools = make_pools(folder, "processes", 2)
-    pools.original()
-    pools.retrained("retrained", MODELS)
-    pools.retrained("ceiling", MODELS)
-    pools.seconds_alone()
+    prepare(pools, MODELS)
     return folder
 
 
 @pytest.fixture
 def kit(store: Path, tmp_path: Path) -> Callable[..., Result]:
-    """``python -m scoring`` in this process, on 8 models, the shared store and a report folder of its own."""
+    """The program in this process, on 8 models, with the shared store and a report folder of its own."""
 
     def run(command: str, *arguments: object, backend: str = "serial") -> Result:
         options = {"--models": MODELS, "--store": store, "--out": tmp_path / "report", "--backend": backend}

@@ -1,1 +1,1 @@
-"""Jobs: how the rows of a pool are made, by training and by unlearning."""
+"""Jobs: what one row of a pool is, and how it is made."""

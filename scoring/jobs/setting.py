@@ -1,32 +1,31 @@
-"""What all jobs share: the task, the device, the seeds, a clock, and what a row is made of."""
+"""What all jobs share: the task, the learner, the device, the seeds, and a clock."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from scoring.evaluate import answers
-from scoring.store import Row
-from starter_kit.batches import Examples
-from starter_kit.tasks import Task
+from scoring.jobs.code import modules_behind
+from scoring.learners import Learner
+from scoring.learners.recipe import RecipeLearner
+from starter_kit.task import Task
 
-ROLES = ("original", "retrained", "ceiling", "unlearned")
-"""What a pool is for. Each role has seeds of its own, so that no two pools share a random number."""
+ROLES = {"original": 0, "retrained": 1, "unlearned": 3}
+"""The pools that draw random numbers. Each has seeds of its own, so that no two models share one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What all pools of a score have in common: the task, the device and the run's seed.
+    """What all pools of a score have in common: task, device, the run's seed, and the learner.
 
-    When it travels to a worker process, the examples go into shared memory, where all workers read them.
+    When it travels to a worker process, the examples go into shared memory, which all workers read.
     """
 
     task: Task
     device: str
     seed: int
+    learner: Learner = field(default_factory=RecipeLearner)
 
     def load(self) -> Task:
         """The task, with its examples on the device."""
@@ -34,18 +33,32 @@ class Setting:
 
     def seed_of(self, role: str, index: int) -> int:
         """The seed of model ``index`` of the pool ``role``, in [0, 2**64)."""
-        spawned = np.random.SeedSequence(self.seed, spawn_key=(ROLES.index(role), index))
+        spawned = np.random.SeedSequence(self.seed, spawn_key=(ROLES[role], index))
         return int(spawned.generate_state(1, np.uint64)[0])
 
+    def key(self) -> dict[str, str]:
+        """Everything besides code that decides a model of this setting."""
+        network = self.task.network()
+        return {
+            "task": self.task.digest(),
+            "network": str(network),
+            "seed": str(self.seed),
+            "learner": self.learner.name,
+            **self.learner.key(),
+        }
 
-def row_of(task: Task, logits_of: Callable[[Examples], Tensor], seeds: list[int], seconds: float) -> Row:
-    """The answers of models that took ``seconds`` together."""
-    made = {"seconds": np.full(len(seeds), seconds / len(seeds)), "seeds": np.array(seeds, np.uint64)}
-    return answers(task, logits_of) | made
+    def code_with(self, *modules: str) -> tuple[str, ...]:
+        """The code of these modules, of the task with its network, and of the learner."""
+        network = self.task.network
+        of_network = getattr(network, "func", network).__module__
+        return modules_behind(*modules, self.task.module, of_network, *self.learner.code)
 
 
-def clock() -> float:
-    """Seconds of a clock that waits until the device has done what it was given."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+def clock(device: torch.device | str) -> float:
+    """Seconds of a clock, after the device has finished what it was given."""
+    match torch.device(device).type:
+        case "cuda":
+            torch.cuda.synchronize(device)
+        case "mps":
+            torch.mps.synchronize()
     return time.perf_counter()

@@ -1,6 +1,6 @@
-"""The way to Kaggle: a submission becomes a notebook, which is rehearsed here, pushed, submitted and waited for.
+"""The way to Kaggle: turn a submission into a notebook, rehearse it here, push it, submit it, wait for the score.
 
-    submission file → notebook.py → bundle.py → rehearse.py (here) or upload.py (there) → submission.zip → score
+    submission file → notebook.py → bundle.py → rehearse.py (here) or upload.py (on Kaggle) → submission.zip → score
 
-What the notebook does is ``cells/``, whose files go into it as they are.
+``cells/`` holds what the notebook does: its files become the notebook's cells unchanged. README.md is the guide.
 """

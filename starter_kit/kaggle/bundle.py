@@ -4,17 +4,18 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from starter_kit.contract import read_source, warnings_of
+from starter_kit.errors import KaggleError
 from starter_kit.kaggle import notebook
-from starter_kit.kaggle.checks import check, read, title_and_slug, warnings_of
-from starter_kit.kaggle.errors import KaggleError
+from starter_kit.kaggle.naming import title_and_slug
 
 COMPETITION = "neurips-2023-machine-unlearning"
 BUNDLES = Path("out/bundles")
 METADATA = "kernel-metadata.json"
-OWNER = "YOUR-USERNAME"
-"""Stands for the owner of a notebook until it is uploaded, when Kaggle says who that is."""
+OWNER_PLACEHOLDER = "YOUR-USERNAME"
+"""The owner in the metadata until the upload, when Kaggle says whose token it is."""
 
-# All GPUs that Kaggle lends are built into it; newer versions of torch no longer run on the older P100.
+# Kaggle's image is built for every GPU that it lends, but recent versions of torch no longer run on the older P100.
 MACHINE = "NvidiaTeslaT4"
 
 
@@ -23,11 +24,11 @@ class Bundle:
     """What goes to Kaggle.
 
     Attributes:
-        folder: where it lies: ``NAME.ipynb`` and ``kernel-metadata.json``.
-        name: of the submission.
-        competition: the slug of the competition that it was made for.
-        submission_sha256: of the submission's file, which local reports have too.
-        warnings: what may go wrong on Kaggle, a sentence each.
+        folder: holds ``NAME.ipynb`` and ``kernel-metadata.json``.
+        name: the submission's name.
+        competition: the slug of the competition that the notebook is for.
+        submission_sha256: of the submission's file; local reports hold the same digest.
+        warnings: what may go wrong on Kaggle, one sentence each.
     """
 
     folder: Path
@@ -43,25 +44,30 @@ class Bundle:
 
     @property
     def metadata(self) -> Path:
-        """The file that tells Kaggle what the notebook needs."""
+        """The file that says what the notebook needs on Kaggle."""
         return self.folder / METADATA
 
 
 def bundle(
     submission: Path, competition: str = COMPETITION, half_precision: bool = True, folder: Path = BUNDLES
 ) -> Bundle:
-    """Write the bundle of the submission at ``submission`` to ``folder/NAME``, over the one that is there.
+    """Write the bundle of the submission at ``submission`` to ``folder/NAME``, replacing an earlier one.
+
+    Args:
+        submission: the submission's file.
+        competition: the competition's slug.
+        half_precision: whether the notebook saves checkpoints in half precision.
+        folder: the folder of all bundles.
 
     Raises:
-        KaggleError: the file cannot be read, is no Python, has no ``unlearning``, imports what a lone file cannot, or
-            has a name of which Kaggle makes no id.
+        SubmissionError: a static check of the file fails.
+        KaggleError: Kaggle would reject an id made from the file's name, or the folder cannot be written.
     """
-    source = read(submission)
-    check(submission, source)
+    source = read_source(submission)
     name = submission.stem
     title, slug = title_and_slug(name)
     metadata = {
-        "id": f"{OWNER}/{slug}",
+        "id": f"{OWNER_PLACEHOLDER}/{slug}",
         "title": title,
         "code_file": f"{name}.ipynb",
         "language": "python",
@@ -69,7 +75,7 @@ def bundle(
         "is_private": True,
         "enable_gpu": True,
         "enable_tpu": False,
-        # Kaggle's own client would choose the internet, with which a notebook cannot be submitted.
+        # Kaggle's client turns the internet on by default, and a notebook with internet cannot be submitted.
         "enable_internet": False,
         "machine_shape": MACHINE,
         "dataset_sources": [],
@@ -83,30 +89,36 @@ def bundle(
         (folder / name / f"{name}.ipynb").write_text(text, encoding="utf-8")
         (folder / name / METADATA).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise KaggleError(f"Cannot write {error.filename}: {error.strerror}. Make room there.") from error
-    return _as_it_is(submission, source, folder / name)
+        raise KaggleError(
+            f"Cannot write {error.filename}: {error.strerror}. Free some space, or make the folder writable."
+        ) from error
+    return _bundle_in(folder / name, submission, source)
 
 
 def current(submission: Path, competition: str | None = None, folder: Path = BUNDLES) -> Bundle:
-    """The bundle of the submission as its file is now: the one that is there, or a new one.
+    """The bundle of the submission's file as it is now: the existing one if it is up to date, otherwise a new one.
+
+    A new bundle keeps the existing one's precision, and its competition unless ``competition`` names another.
 
     Raises:
-        KaggleError: as ``bundle``, or the notebook that is there was edited by hand.
+        SubmissionError: a static check of the file fails.
+        KaggleError: as for ``bundle``, or the existing notebook was edited by hand.
     """
     path = folder / submission.stem / f"{submission.stem}.ipynb"
     if not path.exists():
         return bundle(submission, competition or COMPETITION, folder=folder)
-    there = notebook.record_of(path)
-    wanted = competition or str(there["competition"])
-    source = read(submission)
-    made = notebook.build(submission.stem, source, wanted, bool(there["half_precision"]))
-    if made == path.read_text(encoding="utf-8") and (path.parent / METADATA).exists():
-        return _as_it_is(submission, source, path.parent)
-    return bundle(submission, wanted, bool(there["half_precision"]), folder)
+    record = notebook.record_of(path)
+    wanted = competition or str(record["competition"])
+    half_precision = bool(record["half_precision"])
+    source = read_source(submission)
+    text = notebook.build(submission.stem, source, wanted, half_precision)
+    if text == path.read_text(encoding="utf-8") and (path.parent / METADATA).exists():
+        return _bundle_in(path.parent, submission, source)
+    return bundle(submission, wanted, half_precision, folder)
 
 
-def _as_it_is(submission: Path, source: str, folder: Path) -> Bundle:
-    """The bundle in a folder."""
+def _bundle_in(folder: Path, submission: Path, source: str) -> Bundle:
+    """The bundle that was written to a folder."""
     record = notebook.record_of(folder / f"{submission.stem}.ipynb")
     return Bundle(
         folder=folder,

@@ -1,4 +1,4 @@
-"""Kaggle's own client, made patient and quiet: it retries, gives up with a sentence, and shows no credentials."""
+"""Kaggle's own client, made patient and quiet: it retries, ends with a clear error, and shows no credentials."""
 
 import contextlib
 import io
@@ -11,51 +11,53 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import requests
 from requests.adapters import HTTPAdapter
 
-from starter_kit.kaggle.errors import KaggleError
+from starter_kit.errors import KaggleError
 from starter_kit.kaggle.failures import NO_TOKEN, WRONG_TOKEN, explain
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
 
 T = TypeVar("T")
-SECONDS_TO_ANSWER = 120.0
-TALKATIVE = ("VERBOSE", "VERBOSE_OUTPUT")
-"""With these variables Kaggle's client prints its requests, and in them the token."""
+TIMEOUT = 120.0
+"""Seconds to wait for an answer on an open connection."""
+
+VERBOSE_VARIABLES = ("VERBOSE", "VERBOSE_OUTPUT")
+"""With these variables set, Kaggle's client prints its requests, token included."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to go on when Kaggle does not answer, or asks to be left alone.
+    """How long to keep trying when Kaggle does not answer or asks for a pause.
 
     Attributes:
-        attempts: how often a call is made at most.
-        first: seconds until the second attempt; each wait is twice the one before.
-        longest: the longest wait, in seconds.
-        sleep: what waits.
+        attempts: the largest number of attempts per call.
+        first_wait: seconds before the second attempt; each wait is twice the one before.
+        longest_wait: the longest wait, in seconds.
+        sleep: waits for a number of seconds.
     """
 
     attempts: int = 7
-    first: float = 2.0
-    longest: float = 120.0
+    first_wait: float = 2.0
+    longest_wait: float = 120.0
     sleep: Callable[[float], None] = time.sleep
 
-    def wait(self, attempt: int, asked: str | None = None) -> None:
-        """Wait after an attempt, counted from 0, or as many seconds as Kaggle asked for."""
-        seconds = self.first * 2**attempt
-        if asked and asked.isdigit():
-            seconds = float(asked)
-        self.sleep(min(seconds, self.longest))
+    def wait(self, attempt: int, requested: str | None = None) -> None:
+        """Wait after attempt number ``attempt``, counted from 0; a number of seconds that Kaggle requested wins."""
+        seconds = self.first_wait * 2**attempt
+        if requested and requested.isdigit():
+            seconds = float(requested)
+        self.sleep(min(seconds, self.longest_wait))
 
 
-class LostError(Exception):
-    """The connection broke, so that nobody knows whether Kaggle did what it was asked for."""
+class NoAnswerError(Exception):
+    """The connection broke, so it is unknown whether Kaggle carried out the call."""
 
 
 class RefusedError(Exception):
-    """Kaggle answered, and the answer was no; the text is Kaggle's own."""
+    """Kaggle answered and refused. The message is Kaggle's own; ``status`` is the HTTP status."""
 
-    def __init__(self, said: str, status: int) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
         self.status = status
 
 
@@ -63,10 +65,10 @@ def connect(patience: Patience) -> "KaggleApi":
     """Kaggle's client, signed in.
 
     Raises:
-        KaggleError: there is no token, Kaggle refuses it, or Kaggle cannot be reached.
+        KaggleError: there is no token, Kaggle rejects it, or Kaggle cannot be reached.
     """
     with _quiet():
-        # It signs in when it is imported, and does not say whether it could.
+        # Importing it signs in, and prints rather than raises if that fails.
         from kaggle.api.kaggle_api_extended import KaggleApi
 
     class QuietApi(KaggleApi):
@@ -79,7 +81,7 @@ def connect(patience: Patience) -> "KaggleApi":
             http = client.http_client()
             http._init_session()
             for scheme in ("https://", "http://"):
-                http._session.mount(scheme, _ImpatientAdapter())
+                http._session.mount(scheme, _TimeoutAdapter())
             return client
 
     api = QuietApi()
@@ -89,28 +91,28 @@ def connect(patience: Patience) -> "KaggleApi":
             api.authenticate()
 
     try:
-        ask(patience, sign_in)
+        call_patiently(patience, sign_in)
     except SystemExit:
-        # It ends the program when there is no token that Kaggle takes.
+        # The client exits the program if it finds no token that Kaggle accepts.
         raise KaggleError(WRONG_TOKEN if _has_token() else NO_TOKEN) from None
     except RefusedError as error:
         raise KaggleError(WRONG_TOKEN if error.status in (401, 403) else f"Kaggle refused: {error}.") from error
-    except LostError as error:
-        raise KaggleError(f"Kaggle cannot be reached: {error}. Is there a connection to the internet?") from error
+    except NoAnswerError as error:
+        raise KaggleError(f"Kaggle cannot be reached ({error}). Check your internet connection.") from error
     return api
 
 
-def ask(patience: Patience, call: Callable[[], T], look: Callable[[], T | None] | None = None) -> T:
-    """What ``call`` returns, called again while Kaggle is busy or the connection breaks.
+def call_patiently(patience: Patience, call: Callable[[], T], find: Callable[[], T | None] | None = None) -> T:
+    """Return the result of ``call``, retrying while Kaggle is busy or the connection breaks.
 
     Args:
-        patience: how often and how long.
+        patience: how often to try and how long to wait.
         call: a call of Kaggle's client.
-        look: for a call that must not be made twice: finds out whether a call of which the answer was lost was heard.
+        find: for a call that must not be made twice: looks for the result of a call whose answer was lost.
 
     Raises:
-        RefusedError: Kaggle said no.
-        LostError: the last attempt got no answer.
+        RefusedError: Kaggle refused.
+        NoAnswerError: the last attempt got no answer.
     """
     for attempt in range(patience.attempts):
         last = attempt == patience.attempts - 1
@@ -121,32 +123,32 @@ def ask(patience: Patience, call: Callable[[], T], look: Callable[[], T | None] 
             status = response.status_code if response is not None else 0
             busy = status == 429 or status >= 500
             if not busy or last:
-                raise RefusedError(_words_of(error), status) from error
+                raise RefusedError(_message_of(error), status) from error
             patience.wait(attempt, response.headers.get("Retry-After") if response is not None else None)
         except (requests.exceptions.RequestException, ConnectionError) as error:
             if last:
-                raise LostError(type(error).__name__) from error
+                raise NoAnswerError(type(error).__name__) from error
             patience.wait(attempt)
         except ValueError as error:
-            # So the client puts some refusals.
+            # The client raises this for some refusals.
             raise RefusedError(str(error), 403) from error
-        if look and (found := ask(patience, look)) is not None:
+        if find and (found := call_patiently(patience, find)) is not None:
             return found
     raise AssertionError("unreachable")
 
 
-def told(error: RefusedError | LostError, competition: str, by_hand: str) -> KaggleError:
-    """The error as a person reads it; ``by_hand`` is what to do where nothing else helps."""
-    if isinstance(error, LostError):
+def kaggle_error(error: RefusedError | NoAnswerError, competition: str, advice: str) -> KaggleError:
+    """The error for the user; ``advice`` is what to do if the refusal is of no known kind."""
+    if isinstance(error, NoAnswerError):
         return KaggleError(
-            f"The connection to Kaggle broke and did not come back ({error}). What runs there goes on; "
-            "make submissions shows what was handed in."
+            f"The connection to Kaggle broke and did not come back ({error}). Whatever runs on Kaggle continues; "
+            "make submissions lists what was submitted."
         )
-    return KaggleError(WRONG_TOKEN if error.status == 401 else explain(str(error), competition, by_hand))
+    return KaggleError(WRONG_TOKEN if error.status == 401 else explain(str(error), competition, advice))
 
 
-def _words_of(error: requests.exceptions.HTTPError) -> str:
-    """What Kaggle said, which may be in the answer's body alone."""
+def _message_of(error: requests.exceptions.HTTPError) -> str:
+    """Kaggle's message, which may be in the body of the answer only."""
     if error.response is not None:
         try:
             message = error.response.json()["message"]
@@ -157,28 +159,28 @@ def _words_of(error: requests.exceptions.HTTPError) -> str:
 
 
 def _has_token() -> bool:
-    """Whether there is anything to sign in with."""
+    """Whether there is a token to sign in with."""
     from kagglesdk.kaggle_env import get_access_token_from_env
 
     return get_access_token_from_env()[0] is not None
 
 
-class _ImpatientAdapter(HTTPAdapter):
-    """Gives up on a connection that went silent."""
+class _TimeoutAdapter(HTTPAdapter):
+    """Gives up on a connection that has gone silent."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send, with a limit if there is none."""
+        """Send with a timeout, unless the caller sets one."""
         if kwargs.get("timeout") is None:
-            kwargs["timeout"] = SECONDS_TO_ANSWER
+            kwargs["timeout"] = TIMEOUT
         return super().send(request, *args, **kwargs)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Kaggle's client from printing, above all what it sends."""
-    talkative = {name: os.environ.pop(name) for name in TALKATIVE if name in os.environ}
+    removed = {name: os.environ.pop(name) for name in VERBOSE_VARIABLES if name in os.environ}
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             yield
     finally:
-        os.environ.update(talkative)
+        os.environ.update(removed)

@@ -1,7 +1,7 @@
-"""Run a notebook from top to bottom, as a program of its own: ``execute.py NOTEBOOK``.
+"""Run a notebook from top to bottom in a process of its own: ``execute.py NOTEBOOK``.
 
-Shows what its cells print while they do, writes what came of it back, and ends with 1 if a cell failed. Imports
-nothing of this repository, which a rehearsal hides.
+Prints the output of the cells as it appears, writes the executed notebook back, and exits with 1 if a cell failed.
+Imports nothing of this repository, because a rehearsal hides it.
 """
 
 import asyncio
@@ -16,29 +16,29 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 
-class ShowingClient(NotebookClient):
-    """Passes on what cells print at once; a run can take hours."""
+class PrintingClient(NotebookClient):
+    """Prints the output of cells at once, because a run can take hours."""
 
     def output(self, outs: list, msg: dict, display_id: str | None, cell_index: int) -> Any:
-        """A message of a cell that runs."""
+        """Handle an output message of the running cell."""
         if msg["msg_type"] == "stream":
             print(msg["content"]["text"], end="", flush=True)
         return super().output(outs, msg, display_id, cell_index)
 
 
 def main(path: Path) -> int:
-    """The exit code."""
+    """Run the notebook at ``path``, and return the exit code."""
     notebook = nbformat.read(path, as_version=4)
-    # Files instead of ports: there is no network, not even to the machine itself.
+    # Sockets in files instead of ports: there is no network, not even within the machine.
     sockets = f"{os.environ['JUPYTER_RUNTIME_DIR']}/socket"
     kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=sockets)
-    client = ShowingClient(notebook, timeout=None, km=kernel)
+    client = PrintingClient(notebook, timeout=None, km=kernel)
     try:
         client.execute()
     except CellExecutionError:
         return 1
     except DeadKernelError:
-        print("The notebook's process died: out of memory?", file=sys.stderr)
+        print("The notebook's process died. It may have run out of memory.", file=sys.stderr)
         return 1
     finally:
         nbformat.write(notebook, path)

@@ -1,4 +1,4 @@
-"""What Kaggle says when it refuses, in a sentence with what to do."""
+"""Kaggle's refusals, each explained in a sentence with what to do."""
 
 import contextlib
 import json
@@ -8,82 +8,87 @@ from dataclasses import dataclass
 TOKEN_PAGE = "https://www.kaggle.com/settings/api"
 
 NO_TOKEN = (
-    "There is no Kaggle token here. Sign in at https://www.kaggle.com, press Generate New Token at "
-    f"{TOKEN_PAGE}, save the token as ~/.kaggle/access_token, and chmod 600 ~/.kaggle/access_token."
+    "No Kaggle token found. Sign in at https://www.kaggle.com, press Generate New Token at "
+    f"{TOKEN_PAGE}, save the token as ~/.kaggle/access_token, and run chmod 600 ~/.kaggle/access_token."
 )
 WRONG_TOKEN = (
-    f"Kaggle refuses the token that is here: it is wrong, or expired. Press Generate New Token at {TOKEN_PAGE} and "
-    "save it as ~/.kaggle/access_token (or in KAGGLE_API_TOKEN, if you set that)."
+    f"Kaggle rejects your token: it is wrong or has expired. Press Generate New Token at {TOKEN_PAGE} and save the "
+    "token as ~/.kaggle/access_token (or in KAGGLE_API_TOKEN, if you use that variable)."
 )
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A kind of refusal: the words by which it is known, what it means, what to do; {competition} is filled in."""
+class Refusal:
+    """A kind of refusal.
 
-    words: str
-    means: str
-    do: str
+    Attributes:
+        pattern: a regular expression that Kaggle's message matches, whatever its case.
+        meaning: what the refusal means.
+        action: what to do; may contain {competition} and {advice}, which `explain` fills in.
+    """
+
+    pattern: str
+    meaning: str
+    action: str
 
 
-FAILURES = (
-    Failure(
+REFUSALS = (
+    Refusal(
         "phone|not verified|verif(y|ied|ication)",
         "Kaggle lends GPUs only to accounts with a verified phone number",
         "Verify yours at https://www.kaggle.com/settings, then upload again.",
     ),
-    Failure(
+    Refusal(
         "accept.{0,40}rules|rules.{0,40}accept|must join|join the competition",
-        "the rules of the competition are not accepted yet",
+        "you have not accepted the competition's rules",
         "Open https://www.kaggle.com/competitions/{competition}/rules, press Late Submission or Join, accept them, "
         "then upload again.",
     ),
-    Failure(
+    Refusal(
         "(maximum|limit|exceeded|too many|quota|concurrent).*(gpu|session)|"
         "(gpu|session).*(maximum|limit|exceeded|quota)",
         "all GPU sessions or hours of this account are in use",
-        "Stop running ones at https://www.kaggle.com/code (View Active Events), or wait until the weekly hours are "
-        "given anew, then upload again.",
+        "Stop running sessions at https://www.kaggle.com/code (View Active Events), or wait for the new week's hours, "
+        "then upload again.",
     ),
-    Failure(
+    Refusal(
         "(daily|per day|today).*(limit|submission|maximum)|(limit|maximum|submissions).*(daily|per day|today)",
-        "the day's submissions are used up",
+        "you have used all of today's submissions",
         "Wait until midnight UTC, then upload again.",
     ),
-    Failure(
+    Refusal(
         "late submission|no longer accept|not accepting|deadline|has (ended|closed)|is closed|"
         "competition.*(ended|closed)",
-        "this competition takes no late submissions through the programming interface",
-        "{by_hand}",
+        "this competition takes no late submissions through the API",
+        "{advice}",
     ),
 )
 
 
-def explain(said: str, competition: str, by_hand: str) -> str:
-    """A refusal in Kaggle's words and ours.
+def explain(message: str, competition: str, advice: str) -> str:
+    """Explain a refusal, and quote Kaggle's words.
 
     Args:
-        said: what Kaggle answered.
-        competition: its slug.
-        by_hand: what to do on the web page where nothing else helps.
+        message: Kaggle's answer.
+        competition: the competition's slug.
+        advice: what to do if the refusal is of no known kind, or nothing can be done about it.
     """
-    said = " ".join(said.split())
-    for failure in FAILURES:
-        if re.search(failure.words, said, re.IGNORECASE):
-            do = failure.do.format(competition=competition, by_hand=by_hand)
-            return f"Kaggle refused: {failure.means}. {do} (Kaggle's words: {said!r})"
-    return f"Kaggle refused with the words {said!r}. {by_hand}"
+    message = " ".join(message.split())
+    for refusal in REFUSALS:
+        if re.search(refusal.pattern, message, re.IGNORECASE):
+            action = refusal.action.format(competition=competition, advice=advice)
+            return f"Kaggle refused: {refusal.meaning}. {action} (Kaggle's words: {message!r})"
+    return f"Kaggle answered {message!r}. {advice}"
 
 
-def steps_by_hand(competition: str, notebook_url: str) -> str:
-    """How to submit a notebook that was pushed and has run, on the web page."""
+def manual_steps(competition: str, notebook_url: str) -> str:
+    """How to submit a pushed notebook on the web page."""
     return (
         "Submit it on the web page:\n"
-        f"  1. Open {notebook_url} and wait until its version has run.\n"
-        "  2. In the panel on the right of the editor, or in the menu of the notebook's Output tab, press Submit to "
-        "Competition.\n"
-        f"     If that is not there: open https://www.kaggle.com/competitions/{competition}, press Late Submission, "
-        "choose the notebook and its newest version.\n"
+        f"  1. Open {notebook_url} and wait until the version has run.\n"
+        "  2. Press Submit to Competition, in the panel on the right of the editor or in the menu of the Output tab.\n"
+        f"     If it is missing, open https://www.kaggle.com/competitions/{competition}, press Late Submission, and "
+        "choose the notebook and its latest version.\n"
         "  3. Choose the output file submission.zip and press Submit.\n"
         f"  4. The score appears at https://www.kaggle.com/competitions/{competition}/submissions and in "
         "make submissions."
@@ -91,8 +96,7 @@ def steps_by_hand(competition: str, notebook_url: str) -> str:
 
 
 def last_lines(log: str, lines: int = 15) -> str:
-    """The end of a run's log, which Kaggle keeps as a list of pieces in JSON."""
-    # Or it is text already.
+    """The last lines of a run's log, which Kaggle keeps as plain text or as a JSON list of pieces."""
     with contextlib.suppress(ValueError, TypeError, KeyError):
         log = "".join(str(piece["data"]) for piece in json.loads(log))
     log = re.sub(r"\x1b\[[0-9;]*m", "", log)

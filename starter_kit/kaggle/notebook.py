@@ -1,4 +1,4 @@
-"""The notebook that goes to Kaggle: a submission's whole file, what a batch is, and the protocol, as cells."""
+"""The notebook that goes to Kaggle: the whole submission file, the examples, and the protocol, as cells."""
 
 import hashlib
 import json
@@ -7,33 +7,33 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from starter_kit.kaggle.errors import KaggleError
+from starter_kit.errors import KaggleError
 
 HERE = Path(__file__).parent
-BATCHES = HERE.parent / "batches.py"
+EXAMPLES = HERE.parent / "examples.py"
 CELLS = ("places", "data", "model", "budgets", "runs")
 """The files of ``cells`` in the order in which the notebook needs them."""
 
 RECORD = "unlearning_kit"
-"""The notebook's metadata under this name say what it was made of."""
+"""The key in the notebook's metadata under which it says what it was built from."""
 
 SOURCE_FILE = "submission.py"
-"""What the submission is called in the notebook's working folder."""
+"""The submission's file in the notebook's working folder."""
 
 
 def build(name: str, source: str, competition: str, half_precision: bool = True) -> str:
-    """The notebook of a submission as the text of an ``.ipynb`` file, the same for the same arguments.
+    """Build a submission's notebook: the text of an ``.ipynb`` file, the same for the same arguments.
 
     Args:
-        name: what the submission is called.
-        source: its whole file, helpers and imports and all.
-        competition: the competition's slug, after which the input folder is named.
+        name: the submission's name.
+        source: the text of its whole file.
+        competition: the competition's slug, which is also the name of its input folder.
         half_precision: whether checkpoints are saved in half precision.
     """
-    # What ends a file is all that a cell cannot keep.
+    # A cell does not keep white space at the end of a file.
     body = source.rstrip() + "\n"
     call = (
-        "follow_the_protocol(\n"
+        "run_protocol(\n"
         f"    competition={json.dumps(competition)},\n"
         f"    file={json.dumps(SOURCE_FILE)},\n"
         f"    sha256={json.dumps(hashlib.sha256(body.encode()).hexdigest())},\n"
@@ -43,15 +43,17 @@ def build(name: str, source: str, competition: str, half_precision: bool = True)
     cells = [
         new_markdown_cell(_title(name, competition)),
         new_code_cell(f"%%writefile {SOURCE_FILE}\n{body}"),
-        new_markdown_cell("## Batches\nWhat the submission is handed, and the loaders that deal it out."),
-        new_code_cell(BATCHES.read_text(encoding="utf-8").strip()),
+        new_markdown_cell(
+            "## Examples\nWhat the submission receives: examples, batches of them, and the loaders that deal batches."
+        ),
+        new_code_cell(EXAMPLES.read_text(encoding="utf-8").strip()),
         *(cell for name in CELLS for cell in _cells_of(HERE / "cells" / f"{name}.py")),
-        new_markdown_cell("## Go\nThe SHA-256 is that of the submission as it was bundled."),
+        new_markdown_cell("## Run\nThe SHA-256 is that of the submission when it was bundled."),
         new_code_cell(call),
     ]
-    for place, cell in enumerate(cells):
-        # Random ids, as nbformat gives them, would make each build another file.
-        cell.id = f"cell-{place:02d}"
+    for position, cell in enumerate(cells):
+        # nbformat's random ids would make every build a different file.
+        cell.id = f"cell-{position:02d}"
     notebook = new_notebook(
         cells=cells,
         metadata={
@@ -71,49 +73,48 @@ def build(name: str, source: str, competition: str, half_precision: bool = True)
 
 
 def record_of(path: Path) -> dict[str, str | bool]:
-    """What the notebook at ``path`` was made of.
+    """What the notebook at ``path`` was built from.
 
     Raises:
-        KaggleError: it is no notebook of this kit, or its cells are not as they were bundled.
+        KaggleError: this kit did not build it, or its cells were edited since.
     """
-    again = "Remove it and bundle the submission again: make bundle SUBMISSION=..."
+    action = "Remove it and bundle the submission again: make bundle SUBMISSION=..."
     try:
         notebook = nbformat.read(path, as_version=4)
         record = dict(notebook.metadata[RECORD])
-        recorded = record["cells_sha256"]
+        expected = record["cells_sha256"]
     except (OSError, ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
-        raise KaggleError(f"{path} is no notebook that was bundled here ({type(error).__name__}). {again}") from error
+        raise KaggleError(f"{path} is not a notebook from make bundle ({type(error).__name__}). {action}") from error
     found = _digest(notebook.cells)
-    if found != recorded:
+    if found != expected:
         raise KaggleError(
-            f"{path} was edited by hand since it was bundled: expected cells of SHA-256 {recorded[:12]}, found "
-            f"{found[:12]}. What is uploaded has to be what was scored: make the change in the submission's file. "
-            f"{again}"
+            f"{path} was edited by hand after it was bundled: expected cells with SHA-256 {expected[:12]}, found "
+            f"{found[:12]}. The code that is uploaded must be the code that was scored, so edit the submission's file "
+            f"instead. {action}"
         )
     return record
 
 
 def _digest(cells: list) -> str:
-    """SHA-256 of what the cells say; what running them left does not count."""
-    said = [[cell.id, cell.cell_type, cell.source] for cell in cells]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    """SHA-256 of the cells' sources. Their outputs do not count."""
+    sources = [[cell.id, cell.cell_type, cell.source] for cell in cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
 def _title(name: str, competition: str) -> str:
-    """The first cell: what this is."""
+    """The first cell."""
     return (
         f"# Unlearning: {name}\n"
-        f"A submission to [{competition}](https://www.kaggle.com/competitions/{competition}). It makes 512 models "
-        "forget the forget set, each from a fresh copy of the original model and with a seed of its own, and zips "
-        "their checkpoints.\n\n"
-        "This notebook was made by a program from one file, which the next cell holds; change that file, and make "
-        "the notebook again. It needs a GPU and no internet, and imports nothing that Kaggle does not have.\n\n"
+        f"A submission to [{competition}](https://www.kaggle.com/competitions/{competition}). It unlearns the forget "
+        "set from 512 fresh copies of the original model, each with its own seed, and zips their checkpoints.\n\n"
+        "This notebook was generated from a single file, which is in the next cell. To change it, edit that file and "
+        "bundle it again. It needs a GPU and no internet, and imports nothing that Kaggle lacks.\n\n"
         "## The submission"
     )
 
 
 def _cells_of(script: Path) -> list:
-    """The cells of a script in the percent format, from its first mark on."""
+    """The cells of a script in the percent format, from its first ``# %%`` on."""
     cells = []
     for part in script.read_text(encoding="utf-8").split("\n# %%")[1:]:
         mark, _, text = part.partition("\n")

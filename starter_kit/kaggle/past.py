@@ -1,4 +1,4 @@
-"""Past submissions: Kaggle's scores, with the local ones beside them."""
+"""Past submissions: Kaggle's scores with the local scores beside them."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starter_kit.kaggle.client import LostError, Patience, RefusedError, ask, told
+from starter_kit.kaggle.client import NoAnswerError, Patience, RefusedError, call_patiently, kaggle_error
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
@@ -15,8 +15,15 @@ REPORTS = Path("out/reports")
 
 
 @dataclass(frozen=True)
-class Local:
-    """A score that was computed here. Attributes: task, number of models, score, the ceiling's score."""
+class LocalScore:
+    """A score from a local report.
+
+    Attributes:
+        task: the task's name.
+        models: the number of models per pool.
+        score: the submission's score.
+        ceiling: the score of retrained models.
+    """
 
     task: str
     models: int
@@ -28,8 +35,18 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Past:
-    """A submission that Kaggle knows: number, day, what was said of it, status, scores as text, and those of here."""
+class PastSubmission:
+    """A submission that Kaggle lists.
+
+    Attributes:
+        ref: Kaggle's number for it.
+        date: its day, as YYYY-MM-DD, or empty.
+        description: the text that was sent with it.
+        status: such as pending, complete or error.
+        public: the public score as Kaggle's text, or empty.
+        private: the private score, likewise.
+        local: the scores of the same file in local reports.
+    """
 
     ref: int
     date: str
@@ -37,38 +54,46 @@ class Past:
     status: str
     public: str
     private: str
-    local: tuple[Local, ...]
+    local: tuple[LocalScore, ...]
 
 
-def local_scores(sha256: str, folder: Path = REPORTS) -> tuple[Local, ...]:
-    """The scores of reports on a submission of which the SHA-256 begins like this."""
+def local_scores(sha256: str, folder: Path = REPORTS) -> tuple[LocalScore, ...]:
+    """The scores in all reports on a submission whose SHA-256 begins with ``sha256``."""
     return tuple(local for found, local in _reports(folder) if sha256 and found.startswith(sha256))
 
 
-def _reports(folder: Path) -> Iterator[tuple[str, Local]]:
-    """The submission's SHA-256 and the score of each report; a file that is no report is passed over."""
+def _reports(folder: Path) -> Iterator[tuple[str, LocalScore]]:
+    """The submission's SHA-256 and the score of each report. Files that are no such report are skipped."""
     for path in sorted(folder.glob("**/report.json")):
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
-            numbers = float(report["score"]), float(report["ceiling"]["score"])
-            yield report["submission"]["sha256"], Local(report["task"]["name"], report["models"], *numbers)
+            local = LocalScore(
+                task=report["task"]["name"],
+                models=report["run"]["models"],
+                score=float(report["unlearned"]["score"]["value"]),
+                ceiling=float(report["ceiling"]["value"]),
+            )
+            yield report["submission"]["sha256"], local
         except (ValueError, KeyError, TypeError):
             continue
 
 
-def past_submissions(api: "KaggleApi", competition: str, patience: Patience, folder: Path = REPORTS) -> list[Past]:
-    """What was submitted to a competition, newest first.
+def past_submissions(
+    api: "KaggleApi", competition: str, patience: Patience, folder: Path = REPORTS
+) -> list[PastSubmission]:
+    """Your submissions to a competition, newest first.
 
     Raises:
-        KaggleError: Kaggle refuses, or cannot be reached.
+        KaggleError: Kaggle refuses or cannot be reached.
     """
     try:
-        listed = ask(patience, lambda: api.competition_submissions(competition)) or []
-    except (RefusedError, LostError) as error:
+        listed = call_patiently(patience, lambda: api.competition_submissions(competition)) or []
+    except (RefusedError, NoAnswerError) as error:
         page = f"https://www.kaggle.com/competitions/{competition}/submissions"
-        raise told(error, competition, f"Is {competition} the competition's name? See {page}.") from error
+        advice = f"Check that {competition} is the competition's name: {page}."
+        raise kaggle_error(error, competition, advice) from error
     return [
-        Past(
+        PastSubmission(
             ref=one.ref,
             date=f"{one.date:%Y-%m-%d}" if one.date else "",
             description=one.description or "",
@@ -83,6 +108,6 @@ def past_submissions(api: "KaggleApi", competition: str, patience: Patience, fol
 
 
 def _sha256_in(description: str) -> str:
-    """What an upload put into the description: NAME SHA256, version N."""
+    """The digits of the SHA-256 in an upload's description, ``NAME SHA256, version N``; empty for other texts."""
     words = description.split(",")[0].split()
     return words[1] if len(words) == 2 else ""

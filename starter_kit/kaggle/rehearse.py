@@ -1,7 +1,7 @@
-"""Run a bundled notebook here as Kaggle would run it there.
+"""Run a bundled notebook here as Kaggle would run it.
 
-It gets a process of its own with an environment of its own, a folder in the place of ``/kaggle``, an input folder
-that it cannot change, no network, and nothing of this repository.
+The notebook gets its own process and environment, a folder in place of ``/kaggle``, an input folder that it cannot
+change, no network, and nothing of this repository.
 """
 
 import os
@@ -17,19 +17,21 @@ from typing import Literal
 import nbformat
 from torch import Tensor
 
-from starter_kit import competition_folder
-from starter_kit.batches import Examples
+from starter_kit.competition import input_folder
+from starter_kit.errors import KaggleError
+from starter_kit.examples import Examples
 from starter_kit.kaggle import notebook
 from starter_kit.kaggle.bundle import Bundle
-from starter_kit.kaggle.errors import KaggleError
 
 HERE = Path(__file__).parent
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
-"""All that a notebook gets of the person's own environment; no credentials, no paths of Python."""
+"""The only variables of your environment that a notebook inherits: no credentials, no paths of Python."""
 
 IN_NAMESPACES = ("unshare", "--map-root-user", "--mount", "--net", "sh", "-c")
+"""Linux only. Elsewhere there is no such command, and the guard in Python does what it can."""
+
 READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
-"""The input folder, named first, as a mount that cannot be written; then the command that follows."""
+"""Mounts the folder in the first argument read-only, and runs the command in the others."""
 
 
 def lay_out(
@@ -39,22 +41,31 @@ def lay_out(
     original: Mapping[str, Tensor],
     where: Literal["old", "new"],
 ) -> None:
-    """Write what Kaggle has in ``/kaggle`` when it runs a submission: the input folder, at its old or new place.
+    """Write what Kaggle puts into ``/kaggle`` before it runs a submission.
+
+    Args:
+        root: the folder in place of ``/kaggle``.
+        competition: the competition's slug.
+        sets: the task's examples, as for `input_folder.write`.
+        original: the original model's weights.
+        where: whether the input folder is ``input/SLUG`` (old) or ``input/competitions/SLUG`` (new).
 
     Raises:
-        KaggleError: the task's examples or network are not of the competition's kind, or the disk does not take them.
+        KaggleError: the task does not have the competition's pictures or network, or the disk is full.
     """
     try:
-        competition_folder.write(_input(root, competition, where), sets, original)
+        input_folder.write(_input(root, competition, where), sets, original)
         (root / "working").mkdir(exist_ok=True)
     except ValueError as error:
-        raise KaggleError(f"This task cannot be rehearsed: {error}. Rehearse on another TASK=, or on none.") from error
+        raise KaggleError(f"This task cannot be rehearsed: {error}. Choose another with TASK=.") from error
     except OSError as error:
-        raise KaggleError(f"Cannot write {error.filename}: {error.strerror}. Make room there.") from error
+        raise KaggleError(
+            f"Cannot write {error.filename}: {error.strerror}. Free some space, or make the folder writable."
+        ) from error
 
 
 def lay_out_save_run(root: Path, competition: str, where: Literal["old", "new"]) -> None:
-    """Write what is there when a notebook is saved: the input folder with ``empty.txt``."""
+    """Write what Kaggle puts into ``/kaggle`` when a notebook is saved: an input folder with ``empty.txt`` alone."""
     folder = _input(root, competition, where)
     folder.mkdir(parents=True)
     (folder / "empty.txt").touch()
@@ -66,36 +77,36 @@ def _input(root: Path, competition: str, where: Literal["old", "new"]) -> Path:
 
 
 def run_notebook(bundle: Bundle, root: Path, models: int, say: Callable[[str], None]) -> Path:
-    """Run the bundle's notebook with ``root`` in the place of ``/kaggle``, which was laid out before.
+    """Run the bundle's notebook with ``root`` in place of ``/kaggle``.
 
     Args:
-        bundle: whose notebook; it has to be as it was bundled.
-        root: the folder; the notebook as it was run is left in it.
-        models: how many to make, 512 on Kaggle.
-        say: told what keeps the network away.
+        bundle: its notebook must not have been edited.
+        root: the folder, already laid out. The executed notebook is left in it.
+        models: how many models the notebook makes; 512 on Kaggle.
+        say: receives a line that says how the network and the input folder are protected.
 
     Returns:
-        The ``submission.zip`` that it wrote.
+        The path of the ``submission.zip`` that the notebook wrote.
 
     Raises:
         KaggleError: the notebook was edited by hand, a cell failed, or there is no ``submission.zip``.
     """
     notebook.record_of(bundle.notebook)
     root = root.resolve()
-    ran = root / bundle.notebook.name
-    shutil.copyfile(bundle.notebook, ran)
+    executed = root / bundle.notebook.name
+    shutil.copyfile(bundle.notebook, executed)
     guard = root / "guard"
     guard.mkdir(exist_ok=True)
     shutil.copyfile(HERE / "guard.py", guard / "sitecustomize.py")
     (root / "home").mkdir(exist_ok=True)
-    wrapped = _in_namespaces(root / "input")
+    wrapper = _in_namespaces(root / "input")
     say(
-        "No network: a network namespace of its own, and the input folder mounted read-only."
-        if wrapped
-        else "No network: Python's sockets are guarded, and its writes to the input folder, since this machine permits "
-        "no namespaces. Programs that a submission starts are not held back."
+        "No network: the notebook runs in its own network namespace, with the input folder mounted read-only."
+        if wrapper
+        else "No network: this machine permits no namespaces, so Python's sockets and its writes to the input folder "
+        "are blocked instead. Other programs that a submission starts are not blocked."
     )
-    # Paths of sockets may have a hundred characters.
+    # The path of a socket may have about a hundred characters at most, which the usual temporary folder may exceed.
     with tempfile.TemporaryDirectory(prefix="run-", dir="/tmp") as sockets:
         environment = {name: os.environ[name] for name in KEPT if name in os.environ} | {
             "HOME": str(root / "home"),
@@ -105,36 +116,36 @@ def run_notebook(bundle: Bundle, root: Path, models: int, say: Callable[[str], N
             "REHEARSAL_ROOT": str(root),
             "REHEARSAL_MODELS": str(models),
         }
-        command = [*wrapped, sys.executable, str(HERE / "execute.py"), str(ran)]
-        process = subprocess.Popen(
+        command = [*wrapper, sys.executable, str(HERE / "execute.py"), str(executed)]
+        with subprocess.Popen(
             command, cwd=root / "working", env=environment, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-        )
-        try:
-            _, errors = process.communicate()
-        finally:
-            # Its notebook ends with it.
-            process.kill()
+        ) as process:
+            try:
+                _, errors = process.communicate()
+            finally:
+                # The notebook's own process ends with it.
+                process.kill()
     if process.returncode:
-        raise KaggleError(f"{bundle.notebook} failed in the rehearsal:\n{_what_failed(ran) or errors.strip()}")
-    made = root / "working" / "submission.zip"
-    if not made.is_file():
-        raise KaggleError(f"{bundle.notebook} wrote no submission.zip; Kaggle would find nothing to score.")
-    return made
+        raise KaggleError(f"{bundle.notebook} failed in the rehearsal:\n{_traceback_in(executed) or errors.strip()}")
+    submission_zip = root / "working" / "submission.zip"
+    if not submission_zip.is_file():
+        raise KaggleError(f"{bundle.notebook} wrote no submission.zip, so Kaggle would have nothing to score.")
+    return submission_zip
 
 
 def _in_namespaces(folder: Path) -> list[str]:
-    """The beginning of a command that runs without network and with a read-only ``folder``, where that is permitted."""
-    begin = [*IN_NAMESPACES, READ_ONLY, str(folder)]
+    """The start of a command that runs without network and with ``folder`` read-only; empty if not permitted here."""
+    start = [*IN_NAMESPACES, READ_ONLY, str(folder)]
     try:
-        permitted = subprocess.run([*begin, "true"], capture_output=True).returncode == 0
+        permitted = subprocess.run([*start, "true"], capture_output=True).returncode == 0
     except OSError:
         permitted = False
-    return begin if permitted else []
+    return start if permitted else []
 
 
-def _what_failed(ran: Path) -> str:
+def _traceback_in(executed: Path) -> str:
     """The traceback of the cell that failed, without colours."""
-    for cell in nbformat.read(ran, as_version=4).cells:
+    for cell in nbformat.read(executed, as_version=4).cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback))

@@ -1,100 +1,45 @@
-"""Tasks: a data set, split as the competition splits it, with the network and the recipe that go with it.
+"""The registry of tasks: each file here is one, and its name is the task's name. README.md says how to write one.
 
-A task is a file here with a function ``task() -> Task``; the file's name is the task's name. Where a task can be
-had in several sizes, or is read from a folder, the function takes ``size`` or ``data``.
+A file defines ``task() -> Task``. The function may take ``size``, if the task comes in several sizes, and ``data``, if
+it reads a folder. Files that begin with an underscore are helpers.
 """
 
-import hashlib
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-
-from starter_kit.batches import Examples
-from starter_kit.training import Recipe
-
-DATA = Path("out/data")
-"""Data sets that are downloaded go in here, and those that are not are looked for."""
-
-
-class TaskError(Exception):
-    """A task cannot be had as it was asked for; the message says what was expected, what was found, what to do."""
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """What is to be learned, and what of it is to be forgotten.
-
-    Attributes:
-        name: the name of the file that makes it, with its size if that is not the usual one.
-        network: makes a freshly initialised network, drawn from torch's global generator.
-        recipe: how the original and the retrained models are trained.
-        retain: training examples to keep.
-        forget: training examples to forget; the original model is trained on retain and forget.
-        validation: held out, and handed to a submission.
-        test: held out, and never handed to a submission.
-    """
-
-    name: str
-    network: Callable[[], nn.Module]
-    recipe: Recipe
-    retain: Examples
-    forget: Examples
-    validation: Examples
-    test: Examples
-
-    @property
-    def sets(self) -> dict[str, Examples]:
-        """The four disjoint sets by name."""
-        return {name: getattr(self, name) for name in ("retain", "forget", "validation", "test")}
-
-    @property
-    def train(self) -> Examples:
-        """What the original model is trained on: the retain set and then the forget set."""
-        columns = ("inputs", "targets", "image_id", "person_id")
-        return Examples(*(torch.cat([getattr(self.retain, name), getattr(self.forget, name)]) for name in columns))
-
-    def to(self, device: torch.device) -> "Task":
-        """The same task with its examples in a device's memory."""
-        on_device = {name: examples.to(device) for name, examples in self.sets.items()}
-        return Task(self.name, self.network, self.recipe, **on_device)
-
-    def digest(self) -> str:
-        """SHA-256, in hexadecimal, of all examples and the recipe: the same on every machine."""
-        digest = hashlib.sha256(f"{self.name} {self.recipe}".encode())
-        for name, examples in self.sets.items():
-            for column in (examples.inputs, examples.targets, examples.image_id, examples.person_id):
-                digest.update(f"{name} {column.dtype} {tuple(column.shape)}".encode())
-                digest.update(column.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+from starter_kit.errors import TaskError
+from starter_kit.task import Task
+from starter_kit.task_contract import shortfalls
 
 
 def names() -> list[str]:
-    """The tasks that there are."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+    """The names of all tasks."""
+    return sorted(path.stem for folder in __path__ for path in Path(folder).glob("[!_]*.py"))
 
 
 def load(name: str, data: Path | None = None) -> Task:
-    """Make the task of that name, on the CPU.
+    """Make the task of that name, on the CPU, and check it.
 
     Args:
-        name: of a file here, with ":SIZE" behind it for another size than the usual.
-        data: the folder of a data set that is not made here; None for the usual place, in ``DATA``.
+        name: a file here, optionally followed by ":SIZE".
+        data: the folder that holds the task's data; None for the usual place, ``out/data/NAME``.
 
     Raises:
-        TaskError: there is no such task, it cannot be had so, or its data cannot be read.
+        TaskError: the task is unknown, the options do not suit it, its data cannot be read, or it does not fulfil its
+            contract.
     """
     stem, colon, size = name.partition(":")
     if stem not in names():
         near = get_close_matches(stem, names(), n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names())}."
+        hint = f"Did you mean {near[0]!r}?" if near else f"Tasks: {', '.join(names())}."
         raise TaskError(f"There is no task {stem!r}. {hint}")
-    make = import_module(f"{__name__}.{stem}").task
+    module = import_module(f"{__name__}.{stem}")
+    make = getattr(module, "task", None)
+    if make is None:
+        raise TaskError(f"{module.__file__} defines no task. Expected a function task() that returns a Task.")
     takes = inspect.signature(make).parameters
     options: dict[str, object] = {}
     if colon:
@@ -105,31 +50,12 @@ def load(name: str, data: Path | None = None) -> Task:
         options["size"] = int(size)
     if data is not None:
         if "data" not in takes:
-            raise TaskError(f"The task {stem} reads no folder; found {data}.")
+            raise TaskError(f"The task {stem} reads no folder, so DATA={data} would be ignored. Leave it out.")
         options["data"] = data
     task = make(**options)
-    for trained_on in (len(task.retain), len(task.train)):
-        if trained_on % task.recipe.batch_size == 1:
-            raise TaskError(
-                f"{name}: {trained_on} examples to train on leave a last batch of one, and batch norm cannot train on "
-                "it; one more or one fewer will do"
-            )
-    return task
-
-
-def competition_recipe(targets: Tensor, classes: int) -> Recipe:
-    """How the competition's models were trained: classes count by one over their number in the training set.
-
-    Args:
-        targets: [n] the classes of the training set, retain and forget.
-        classes: how many there are; one that does not occur counts 1.
-    """
-    counts = torch.bincount(targets, minlength=classes).clamp(min=1).tolist()
-    return Recipe(
-        "adam",
-        epochs=30,
-        batch_size=64,
-        learning_rate=1e-4,
-        weight_decay=5e-3,
-        class_weights=tuple(1 / count for count in counts),
-    )
+    if not isinstance(task, Task):
+        raise TaskError(f"{module.__file__}: expected task() to return a Task, found {type(task).__name__}.")
+    default_size = not colon or options["size"] == takes["size"].default
+    if found := shortfalls(task, stem if default_size else f"{stem}:{options['size']}"):
+        raise TaskError(f"The task {name} does not fulfil its contract:\n" + "\n".join(f"- {one}" for one in found))
+    return replace(task, module=module.__name__)

@@ -1,19 +1,19 @@
-"""The default task: handwritten digits, one writer's to be forgotten.
+"""The default task: handwritten digits, of which one writer's are to be forgotten.
 
-scikit-learn's 1,797 digits, 8x8 pixels with raw values from 0 to 16. They come in the order in which they were
-written, in 14 sessions of about 130, each beginning with the same dictation. As in the competition the images are
-split at random into training, validation and test sets, and the forget request is a person's: all training
-images of one session. The writer of session 12 was chosen because the others predict that hand worst (models
-retrained without it are right on 90 % of its images), so that there is something to forget.
+scikit-learn's 1,797 digits: 8x8 pixels with raw values from 0 to 16. They are stored in the order in which they were
+written, in 14 sessions of about 130 digits, and each session begins with the same dictation. As in the competition,
+the images are split at random into training, validation and test sets, and a request covers one person: all training
+images of one session. Session 12 was chosen because models trained on the other sessions know its handwriting least:
+retrained without it, they classify 90 % of its images correctly, so there is something to forget.
 """
 
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from starter_kit.batches import Examples
-from starter_kit.models import DigitNet
-from starter_kit.tasks import Task
+from starter_kit.examples import Examples
+from starter_kit.networks.digit_net import DigitNet
+from starter_kit.task import Task
 from starter_kit.training import Recipe
 
 SESSION_STARTS = (0, 130, 256, 386, 516, 646, 776, 905, 1029, 1157, 1287, 1415, 1545, 1667)

@@ -1,1 +1,1 @@
-"""What is timed, run by `make bench`. A file here is one thing to measure, with `measure() -> dict of figures`."""
+"""Benchmarks, run by `make bench`. Each file named in `__main__.py` has a function `measure() -> dict of figures`."""

@@ -1,4 +1,4 @@
-"""Measure everything, each in a process of its own; print a table and write one results file named by device."""
+"""Run every benchmark in its own process, print a table, and write one results file, named after the device."""
 
 import json
 import platform
@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from scoring.running.host import processor
 from tests.benchmarks import machine
 
 RESULTS = Path(__file__).parent / "results"
@@ -18,14 +19,14 @@ BENCHMARKS = ("epsilon", "loaders", "layers", "digits", "competition", "whole_sc
 
 
 def run(name: str) -> dict[str, float]:
-    """The figures of one benchmark; a process of its own keeps memory peaks apart."""
+    """The figures of one benchmark. Its own process keeps its memory peak separate."""
     code = f"import json; from tests.benchmarks import {name}; print(json.dumps({name}.measure()))"
     result = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(result.stdout.splitlines()[-1])
 
 
 def commit() -> str:
-    """The commit that was measured, marked if the tree was edited since."""
+    """The measured commit, with a mark if the tree has uncommitted changes."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.strip() or "unknown"
 
@@ -38,7 +39,7 @@ if __name__ == "__main__":
         figures[name] = run(name)
     record = {
         "device": machine.name(),
-        "processor": machine.processor(),
+        "processor": processor(),
         "date": datetime.now(UTC).date().isoformat(),
         "commit": commit(),
         "versions": {"python": platform.python_version()}

@@ -1,6 +1,6 @@
-"""Training at the competition's scale: ResNet-18, 20,000 made pictures of 3x32x32, batches of 64, Adam, 30 epochs.
+"""Training at the competition's scale: ResNet-18, 20,000 random pictures of 3x32x32, batches of 64, Adam, 30 epochs.
 
-A few steps are timed, and the time of all 512 models is extrapolated from them; the files say so.
+A few steps are timed. The time for all 512 models is extrapolated from them, and named so in the results.
 """
 
 import itertools
@@ -11,8 +11,8 @@ from dataclasses import replace
 import torch
 from torchvision.models import resnet18
 
-from scoring.fused import train_fused
-from starter_kit.batches import Examples
+from scoring.learners.fused import train_fused
+from starter_kit.examples import Examples
 from starter_kit.training import Recipe
 from tests.benchmarks import machine, organisers
 
@@ -34,7 +34,7 @@ def _network() -> torch.nn.Module:
 
 
 def measure() -> dict[str, float]:
-    """Milliseconds a step and model by either way, and the hours of a pool that they mean."""
+    """Milliseconds per step and model, the organisers' way and fused, and the hours of a pool that follow."""
     some = _pictures(RECIPE.batch_size * STEPS)
     theirs = _organisers_ms(some)
     ours = {models: _fused_ms(some, models) for models in MODELS}
@@ -42,8 +42,8 @@ def measure() -> dict[str, float]:
     steps = RECIPE.epochs * -(-EXAMPLES // RECIPE.batch_size)
     floor = machine.floor_seconds(_network(), some, replace(RECIPE, epochs=1)) / STEPS * 1000
     return {
-        "organisers_ms_a_step": theirs,
-        **{f"fused_{models}_ms_a_step_and_model": value for models, value in ours.items()},
+        "organisers_ms_per_step": theirs,
+        **{f"fused_{models}_ms_per_step_and_model": value for models, value in ours.items()},
         "models_at_once": fastest,
         "extrapolated_organisers_hours_for_512": theirs * steps * POOL / 3.6e6,
         "extrapolated_fused_hours_for_512": ours[fastest] * steps * POOL / 3.6e6,
@@ -54,7 +54,7 @@ def measure() -> dict[str, float]:
 
 
 def _organisers_ms(examples: Examples) -> float:
-    """Median milliseconds of a step, after two to warm up."""
+    """Median milliseconds per step, after two steps of warm-up."""
     net = _network().to(machine.DEVICE)
     loader = organisers.loader_of_dicts(examples)
     seconds = []
@@ -70,7 +70,7 @@ def _organisers_ms(examples: Examples) -> float:
 
 
 def _fused_ms(examples: Examples, models: int) -> float:
-    """Milliseconds a step and model, from what a second epoch takes: making the models is not in it."""
+    """Milliseconds per step and model: the time of a second epoch, so that set-up does not count."""
     train_fused(_network, examples, replace(RECIPE, epochs=1), range(models))
     seconds = {}
     for epochs in (1, 2):

@@ -1,11 +1,10 @@
-"""Training on digits: the organisers' way, the definition, and the ways to advance many models, side by side."""
+"""Training on digits: the organisers' way, the definition, and the ways to train many models at once."""
 
-import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,16 +15,18 @@ from scipy.stats import ks_2samp
 from torch import func
 from torch.nn.functional import cross_entropy
 
-from scoring import backends
-from scoring.fused import train_fused
+from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
-from scoring.jobs.training import Retraining, retrained
-from scoring.outputs import Outputs
-from scoring.pools import Pools
-from scoring.progress import Progress
-from scoring.submission import read
-from scoring.workers import cores, gpus
+from scoring.judging.outputs import Identity, Outputs
+from scoring.learners.fused import train_fused
+from scoring.learners.recipe import RecipeLearner
+from scoring.running import backends
+from scoring.running.pools import Pools
+from scoring.running.progress import Progress
+from scoring.running.workers import cores, gpus
+from scoring.untrusted.submission import read
 from starter_kit import tasks
+from starter_kit.task import Task
 from starter_kit.training import train
 from tests.benchmarks import machine, organisers
 
@@ -36,10 +37,10 @@ AGREEMENT_MODELS = 128
 
 
 def measure() -> dict[str, float]:
-    """Seconds a model by each way, models an hour as their number and that of workers grow, and whether pools agree."""
+    """Seconds per model for each way, models per hour by numbers of models and workers, and agreement of the pools."""
     figures = {**_ways(), **_growth(), **_unlearning()}
-    best = 3600 / figures[f"models_an_hour_{GROWTH[-1]}"]
-    theirs = figures["organisers_seconds_a_model"] + figures["organisers_answers_seconds_a_model"]
+    best = 3600 / figures[f"models_per_hour_{GROWTH[-1]}"]
+    theirs = figures["organisers_seconds_per_model"] + figures["organisers_answers_seconds_per_model"]
     figures["retrained_vs_organisers"] = theirs / best
     figures["retrained_vs_floor"] = best / machine.floor_seconds(TASK.network(), TASK.retain, TASK.recipe)
     return figures | _agreement()
@@ -54,7 +55,7 @@ def _seconds(do: Callable[[], object]) -> float:
 
 
 def _ways() -> dict[str, float]:
-    """Medians over rounds in which every way has its turn; one epoch is timed, and multiplied."""
+    """Medians over rounds, with every way once per round. One epoch is timed and multiplied."""
     device = torch.device(machine.DEVICE)
     task = TASK.to(device)
     recipe = replace(task.recipe, epochs=1)
@@ -90,16 +91,16 @@ def _ways() -> dict[str, float]:
     for _ in range(ROUNDS):
         for name, (models, way) in ways.items():
             seconds[name].append(task.recipe.epochs * _seconds(way) / models)
-    figures = {f"{name}_seconds_a_model": statistics.median(values) for name, values in seconds.items()}
-    # This process has made up to 32 models at once.
-    figures["peak_memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    figures["organisers_answers_seconds_a_model"] = statistics.median(_seconds(their_answers) for _ in range(ROUNDS))
+    figures = {f"{name}_seconds_per_model": statistics.median(values) for name, values in seconds.items()}
+    # Includes training 32 models at once.
+    figures["peak_memory_gb"] = machine.peak_memory_gb()
+    figures["organisers_answers_seconds_per_model"] = statistics.median(_seconds(their_answers) for _ in range(ROUNDS))
     torch.set_num_threads(threads)
     return figures
 
 
-def _vmap_epoch(task: tasks.Task, models: int) -> None:
-    """An epoch of many models by `torch.func`, the general way to which grouped convolutions are held."""
+def _vmap_epoch(task: Task, models: int) -> None:
+    """An epoch of many models by `torch.func`, the general way that grouped convolutions are compared with."""
     networks = [task.network().to(machine.DEVICE).train() for _ in range(models)]
     parameters, buffers = func.stack_module_state(networks)
     optimizer = torch.optim.SGD(parameters.values(), task.recipe.learning_rate, 0.9, weight_decay=5e-4)
@@ -124,48 +125,48 @@ def _pools(folder: str, workers: int | None) -> Pools:
 
 
 def _growth() -> dict[str, float]:
-    """The whole way to a pool, from the start of the workers to rows on disk."""
-    figures = {f"models_an_hour_{models}": _hourly(models, None) for models in GROWTH}
-    return figures | {f"models_an_hour_64_with_{workers}_workers": _hourly(64, workers) for workers in (1, 2, 4)}
+    """Whole pools, from the start of the workers to rows on disk."""
+    figures = {f"models_per_hour_{models}": _hourly(models, None) for models in GROWTH}
+    return figures | {f"models_per_hour_64_with_{workers}_workers": _hourly(64, workers) for workers in (1, 2, 4)}
 
 
 def _hourly(models: int, workers: int | None) -> float:
-    """Retrained models an hour when a pool of this size is made from nothing."""
+    """Retrained models per hour, for a pool of this size and an empty store."""
     with tempfile.TemporaryDirectory() as folder:
         pools = _pools(folder, workers)
-        return 3600 * models / _seconds(lambda: pools.retrained("retrained", models))
+        return 3600 * models / _seconds(lambda: pools.retrained(models))
 
 
 def _unlearning(models: int = 64) -> dict[str, float]:
-    """A submission's pool: in workers, and one run after the other in this process with all its threads."""
+    """A submission's pool: by our workers, and one run after the other in this process with all its threads."""
     submission = read(Path("submissions/finetune.py"))
     with tempfile.TemporaryDirectory() as folder:
         pools = _pools(folder, None)
-        original = pools.original()
+        original = pools.original
+        assert original is not None
         ours = _seconds(lambda: pools.unlearned(submission, original, models)) / models
-    state = {name.removeprefix("state."): torch.tensor(value) for name, value in original.items() if "state." in name}
     device = torch.device(machine.DEVICE)
     task = TASK.to(device)
     sets = {name: organisers.loader_of_dicts(examples) for name, examples in task.sets.items()}
 
     def sequential() -> None:
         net = task.network().to(device)
-        net.load_state_dict(state)
+        net.load_state_dict(original.weights)
         organisers.epoch(net, sets["retain"], sets["validation"], device)
         organisers.answers(net, list(sets.values()), device)
 
     theirs = statistics.median(_seconds(sequential) for _ in range(5))
     return {
-        "unlearned_seconds_a_model": ours,
-        "unlearned_sequential_seconds_a_model": theirs,
+        "unlearned_seconds_per_model": ours,
+        "unlearned_sequential_seconds_per_model": theirs,
         "unlearned_vs_sequential": theirs / ours,
     }
 
 
 def _agreement() -> dict[str, float]:
-    """Whether the outputs of models trained at once can be told from those of models trained one at a time."""
-    fused = _outputs(Retraining(Setting(TASK, machine.DEVICE, 1), "retrained", 8))
-    alone = _outputs(Alone(Setting(TASK, machine.DEVICE, 2), "retrained", 1))
+    """Whether models trained together and models trained one at a time have outputs of the same distribution."""
+    fused = _outputs(Setting(TASK, machine.DEVICE, 1))
+    alone = _outputs(Setting(TASK, machine.DEVICE, 2, OneAtATime()))
     confidences = zip(fused.forget_confidence.T, alone.forget_confidence.T, strict=True)
     p_values = np.array([ks_2samp(*pair).pvalue for pair in confidences])
     accuracies = fused.test_accuracy, alone.test_accuracy
@@ -179,16 +180,17 @@ def _agreement() -> dict[str, float]:
     }
 
 
-class Alone(Retraining):
-    """Retraining by the definition, one model at a time."""
+@dataclass(frozen=True)
+class OneAtATime(RecipeLearner):
+    """The recipe's learner, but every model is trained by itself, as training is defined."""
 
-    def prepare(self) -> Callable:
-        """As if the network could not be fused."""
-        task = self.setting.load()
-        return lambda index: retrained(task, [self.setting.seed_of(self.role, index)], alone=True)
+    def group_size(self, device: str) -> int:
+        """One model per unit of work, which is then trained by itself."""
+        return 1
 
 
-def _outputs(job: Retraining) -> Outputs:
-    """What a pool of them answers."""
-    rows = dict(backends.load("processes")(job, range(AGREEMENT_MODELS // job.size), gpus(machine.DEVICE) or cores()))
-    return Outputs.of_rows([rows[unit] for unit in sorted(rows)], AGREEMENT_MODELS)
+def _outputs(setting: Setting, models: int = AGREEMENT_MODELS) -> Outputs:
+    """The outputs of a retrained pool that is not stored."""
+    job = RetrainedJob(setting)
+    rows = dict(backends.load("processes")(job, range(models // job.size), gpus(machine.DEVICE) or cores()))
+    return Outputs.of_rows(Identity(TASK.name, setting.seed, "none"), [rows[unit] for unit in sorted(rows)], models)

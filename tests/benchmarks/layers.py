@@ -1,7 +1,7 @@
 """Convolutions of many models, layer by layer: one grouped call against im2col with a batched matrix product.
 
-Forward and backward, in the layer's precision; on a GPU also with TF32 off and in bfloat16, which is what a choice
-of precision has to go by.
+Forward and backward, in the default precision. On a GPU also without TF32 and in bfloat16, to inform the choice of
+precision.
 """
 
 import statistics
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn.functional import unfold
 from torchvision.models import resnet18
 
-from scoring.fused import FusedNetwork
-from scoring.fused.layers import FusedConv2d
-from starter_kit.models import DigitNet
+from scoring.learners.fused import FusedNetwork
+from scoring.learners.fused.layers import FusedConv2d
+from starter_kit.networks.digit_net import DigitNet
 from tests.benchmarks import machine
 
 ROUNDS = 5
@@ -38,7 +38,7 @@ def _no_tf32() -> Iterator[None]:
 
 
 def measure() -> dict[str, float]:
-    """Milliseconds a model, forward and backward, of every shape of layer by either way."""
+    """Milliseconds per model, forward and backward, for every shape of layer and both implementations."""
     torch.manual_seed(0)
     precisions = {"": nullcontext}
     if machine.DEVICE == "cuda":
@@ -56,7 +56,7 @@ def measure() -> dict[str, float]:
 
 
 def _layers(network: str) -> dict[str, tuple[FusedConv2d, Tensor]]:
-    """The fused convolutions of a network, one of each shape, and what goes into them."""
+    """The fused convolutions of a network, one of each shape, with their inputs."""
     make, shape = NETWORKS[network]
     fused = FusedNetwork([make() for _ in range(MODELS[network])], torch.rand(2, *shape)).to(machine.DEVICE)
     found: dict[str, tuple[FusedConv2d, Tensor]] = {}
@@ -80,7 +80,7 @@ def _layers(network: str) -> dict[str, tuple[FusedConv2d, Tensor]]:
 
 
 def _both_ways(name: str, layer: FusedConv2d, inputs: Tensor, models: int) -> dict[str, float]:
-    """Medians of rounds in which both have their turn, after a check that they give the same."""
+    """Medians over rounds that alternate between the two, after a check that their outputs agree."""
     ways = {"grouped": layer.forward, "im2col": partial(_im2col, layer)}
     outputs = [way(inputs) for way in ways.values()]
     torch.testing.assert_close(outputs[1], outputs[0], rtol=0.05, atol=0.05)
@@ -97,7 +97,7 @@ def _both_ways(name: str, layer: FusedConv2d, inputs: Tensor, models: int) -> di
 
 
 def _im2col(layer: FusedConv2d, x: Tensor) -> Tensor:
-    """The same convolution with the patches laid out as a matrix a model."""
+    """The same convolution, with the patches laid out as one matrix per model."""
     channels_out, _, height, width = layer.weight.shape
     patches = unfold(x.contiguous(), (height, width), padding=layer.padding, stride=layer.stride)
     # [B, K * C * h * w, places] to [K, B * places, C * h * w]

@@ -1,4 +1,4 @@
-"""A pass over digits' retain set in batches of 64, against a plain loader over a list of dicts. Bound: a tenth."""
+"""A pass over the retain set of digits in batches of 64. Bound: a tenth of a plain loader over a list of dicts."""
 
 import statistics
 import time
@@ -7,13 +7,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from starter_kit import tasks
-from starter_kit.batches import ExampleLoader
+from starter_kit.examples import ExampleLoader
 
 PASSES = 200
 
 
 def measure() -> dict[str, float]:
-    """Median milliseconds a pass, all of them measured in turns, and their ratios to the plain one."""
+    """Median milliseconds per pass, measured in turn, and the ratios to the plain loader."""
     torch.set_num_threads(1)
     retain = tasks.load("digits").retain
     dicts = [

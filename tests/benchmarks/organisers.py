@@ -1,9 +1,9 @@
-"""The organisers' way, written anew from what is known of it, to be measured against. Nothing else uses it.
+"""The organisers' way, rewritten from what is known of it, as a baseline for timing. Nothing else uses it.
 
-Their training: a loader over a list of dictionaries with no worker, one model after the other, eager steps of Adam
-on batches of 64, and twenty-two scalars read back from the device in each step: the loss, how many are right, and
-both counts for each of ten classes. The validation set is answered in the same way after each epoch. Their
-metric: every threshold laid out for every model and compared with it.
+Their training: one model after the other, a loader over a list of dictionaries without workers, eager steps of Adam on
+batches of 64, and twenty-two scalars read back from the device in each step: the loss, the number of correct answers,
+and both counts for each of ten classes. After each epoch the validation set is evaluated in the same way. Their metric:
+every threshold is compared with every model, all in memory at once.
 """
 
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
-from scoring.epsilon import epsilon_of_rates
-from starter_kit.batches import Examples
+from scoring.judging.epsilon import epsilon_of_rates
+from starter_kit.examples import Examples
 
 CLASSES = 10
 BATCH_SIZE = 64
 
 
 def loader_of_dicts(examples: Examples) -> DataLoader:
-    """Their loader: a list of dictionaries, collated one batch at a time."""
+    """Their loader: a list of dictionaries, collated batch by batch."""
     dicts = [
         {
             "image": examples.inputs[place].cpu(),
@@ -37,7 +37,7 @@ def loader_of_dicts(examples: Examples) -> DataLoader:
 
 
 def steps(net: nn.Module, loader: DataLoader, device: torch.device) -> Iterator[None]:
-    """Train for an epoch; each value that is taken is one more step done."""
+    """Train for an epoch. The iterator yields once after every step."""
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, weight_decay=5e-3)
     net.train()
     for batch in loader:
@@ -52,7 +52,7 @@ def steps(net: nn.Module, loader: DataLoader, device: torch.device) -> Iterator[
 
 
 def epoch(net: nn.Module, loader: DataLoader, validation: DataLoader, device: torch.device) -> None:
-    """Train for an epoch, then see how the validation set is answered."""
+    """Train for an epoch, then evaluate on the validation set."""
     for _ in steps(net, loader, device):
         pass
     net.eval()
@@ -64,7 +64,7 @@ def epoch(net: nn.Module, loader: DataLoader, validation: DataLoader, device: to
 
 
 def _read_back(loss: Tensor, logits: Tensor, targets: Tensor) -> None:
-    """What they keep count of in each step, each number waited for."""
+    """The counts that they keep in each step. Each ``item`` waits for the device."""
     right = logits.argmax(dim=1) == targets
     loss.item()
     right.sum().item()
@@ -76,7 +76,7 @@ def _read_back(loss: Tensor, logits: Tensor, targets: Tensor) -> None:
 
 @torch.no_grad()
 def answers(net: nn.Module, loaders: list[DataLoader], device: torch.device) -> None:
-    """What a trained network answers to each set, one loader of dictionaries after the other."""
+    """Evaluate a trained network on each set, one loader of dictionaries after the other."""
     net.eval()
     for loader in loaders:
         for batch in loader:
@@ -86,7 +86,7 @@ def answers(net: nn.Module, loaders: list[DataLoader], device: torch.device) -> 
 
 
 def epsilon(unlearned: np.ndarray, retrained: np.ndarray) -> float:
-    """One example's epsilon between two pools of N by comparing all of some 160,000 rules with all models."""
+    """One example's epsilon between two pools of N models, by applying each of some 160,000 rules to each model."""
     larger = np.median(retrained) > np.median(unlearned)
     positive, negative = (retrained, unlearned) if larger else (unlearned, retrained)
     best = max(_largest(*_single(positive, negative)), _largest(*_double(positive, negative)))
@@ -113,7 +113,7 @@ def _double(positive: np.ndarray, negative: np.ndarray) -> tuple[Tensor, Tensor]
     right = np.linspace(low, high, int(np.ceil((high - low) * 100)))
     left = np.concatenate([np.linspace(r - width - 2, r - width + 2, 400) for r in right])
     right = np.repeat(right, 400)
-    # They keep every pair for later, and lay all of this out in memory: [models, rules] four times over.
+    # They keep every pair for later, and four arrays [models, rules] in memory.
     pairs = list(zip(left, right, strict=True))
     shape = (len(positive), len(pairs))
     left, right = (torch.from_numpy(np.tile(ends, (len(positive), 1))) for ends in (left, right))

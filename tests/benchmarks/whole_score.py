@@ -1,4 +1,4 @@
-"""`make score` at 512 models, as a person waits for it. Bounds on 2 cores: 12 minutes, then 2 for another one."""
+"""The wall-clock time of `make score` at 512 models. Bounds on 2 cores: 12 minutes first, then 2 per submission."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def measure() -> dict[str, float]:
-    """Seconds of one run on an empty store, ceiling included, and of another submission after it."""
+    """Seconds for a first score with an empty store, for another submission after it, and for the same one again."""
     with tempfile.TemporaryDirectory() as folder:
         return {
             "first_seconds": _seconds_of("submissions/finetune.py", folder),

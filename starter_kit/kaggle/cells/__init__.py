@@ -1,5 +1,5 @@
-"""What the notebook does on Kaggle: each file's cells go into it as they are.
+"""What the notebook does on Kaggle: each file's cells go into it unchanged.
 
-What stands above a file's first mark ``# %%`` is left out. There a file may import from this repository; below it
-only what Kaggle has, which has neither this repository nor the internet.
+Everything above a file's first ``# %%`` is left out, so only there may a file import from this repository. Below it, a
+file may import what Kaggle has: neither this repository nor the internet.
 """

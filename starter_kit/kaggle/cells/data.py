@@ -1,12 +1,12 @@
 """The competition's input folder as examples."""
 
-from starter_kit.batches import Examples
+from starter_kit.examples import Examples
 from starter_kit.kaggle.cells.places import CLASSES  # isort: split
 
 # %% [markdown]
 # ## The data
-# All images are read once and kept on the device, as float32 with their raw values from 0 to 255, sorted by path.
-# A batch unpacks as `inputs, targets` and answers to the competition's names, `batch["image"]` and the others.
+# All images are read once, sorted by path, and kept on the device as float32 with raw values from 0 to 255. A batch
+# unpacks as `inputs, targets` and also has the competition's keys: `batch["image"]`, `batch["age_group"]` and others.
 
 # %%
 import csv
@@ -22,27 +22,28 @@ Column = Tensor | list[str]
 
 
 class CompetitionExamples(Examples):
-    """Examples with the competition's own columns: an id such as "12-3", and an age that is not the class."""
+    """Examples with the competition's own columns: ids such as "12-3", and an age besides the age group."""
 
     def __init__(self, inputs: Tensor, targets: Tensor, columns: Mapping[str, Column]) -> None:
-        place = torch.arange(len(targets))
-        super().__init__(inputs, targets, image_id=place, person_id=place)
-        self.columns = columns
+        position = torch.arange(len(targets))
+        super().__init__(inputs, targets, image_id=position, person_id=position)
+        self.named_columns = columns
 
     def _rest(self, index: Tensor) -> dict:
-        found: dict[str, object] = {}
-        for name, column in self.columns.items():
+        """The named columns at [B] positions, or at a single one."""
+        rest: dict[str, object] = {}
+        for name, column in self.named_columns.items():
             if isinstance(column, Tensor):
-                found[name] = column[index]
+                rest[name] = column[index]
             elif index.ndim:
-                found[name] = [column[place] for place in index.tolist()]
+                rest[name] = [column[position] for position in index.tolist()]
             else:
-                found[name] = column[int(index)]
-        return found
+                rest[name] = column[int(index)]
+        return rest
 
 
 def read_examples(folder: Path, name: str, device: str) -> CompetitionExamples:
-    """The examples that `name.csv` lists, sorted by the paths of their images."""
+    """The examples listed in `name.csv`, sorted by the paths of their images: inputs [n, 3, 32, 32], targets [n]."""
     with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -57,7 +58,7 @@ def read_examples(folder: Path, name: str, device: str) -> CompetitionExamples:
 
 
 def as_column(values: list[str], device: str) -> Column:
-    """Whole numbers or other numbers as a tensor, anything else as it is."""
+    """Integers or other numbers as a tensor; anything else unchanged."""
     for number in (int, float):
         try:
             return torch.tensor([number(value) for value in values], device=device)
@@ -66,10 +67,10 @@ def as_column(values: list[str], device: str) -> Column:
     return values
 
 
-def made_examples(count: int, device: str) -> CompetitionExamples:
-    """Noise in the competition's shapes, for trying the submission where there is no data."""
+def synthetic_examples(count: int, device: str) -> CompetitionExamples:
+    """Noise in the competition's shapes, to try the submission on where there is no data."""
     columns: dict[str, Column] = {
-        "image_id": [f"0-{place}" for place in range(count)],
+        "image_id": [f"0-{position}" for position in range(count)],
         "age": torch.randint(0, 100, (count,), device=device),
         "person_id": torch.zeros(count, dtype=torch.int64, device=device),
     }

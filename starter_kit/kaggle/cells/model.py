@@ -1,12 +1,12 @@
-"""One model: a fresh copy of the original, the submission, the checkpoint."""
+"""One model: a copy of the original, the submission, the checkpoint."""
 
-from starter_kit.batches import BATCH_SIZE, ExampleLoader, Examples
+from starter_kit.examples import BATCH_SIZE, ExampleLoader, Examples
 from starter_kit.kaggle.cells.places import CLASSES, SEED  # isort: split
 
 # %% [markdown]
 # ## One model
-# The submission's file is run anew for each model, so that nothing is carried from one to the next. The model
-# that is judged is `net` itself, whatever is returned.
+# The submission's file is executed again for each model, so no state is carried from one to the next. Kaggle judges
+# `net` itself, whatever the function returns.
 
 
 # %%
@@ -23,14 +23,15 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 
-def submission_in(file: Path, sha256: str) -> Callable:
-    """The function `unlearning` of the submission's file, which has to be the one that was bundled."""
+def load_unlearning(file: Path, sha256: str) -> Callable:
+    """The function `unlearning` of the submission's file, which must have this SHA-256."""
     source = file.read_bytes()
     found = hashlib.sha256(source).hexdigest()
-    assert found == sha256, (
-        f"The submission in this notebook is not the one that was bundled: expected SHA-256 {sha256}, found {found}. "
-        "Bundle it again: make bundle SUBMISSION=..."
-    )
+    if found != sha256:
+        raise RuntimeError(
+            f"This notebook's submission is not the one that was bundled: expected SHA-256 {sha256}, found {found}. "
+            "Bundle it again: make bundle SUBMISSION=..."
+        )
     module = ModuleType("submission")
     module.__file__ = str(file)
     sys.modules["submission"] = module
@@ -39,7 +40,7 @@ def submission_in(file: Path, sha256: str) -> Callable:
 
 
 def unlearned(unlearning: Callable, original: Mapping[str, Tensor], sets: list[Examples], index: int) -> nn.Module:
-    """A fresh copy of the original model, changed by the submission with a seed of its own."""
+    """A fresh copy of the original model, changed by the submission. `index` decides the seed."""
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
     net = resnet18(weights=None, num_classes=CLASSES)
@@ -52,32 +53,32 @@ def unlearned(unlearning: Callable, original: Mapping[str, Tensor], sets: list[E
     returned = unlearning(net, *(ExampleLoader(examples, BATCH_SIZE) for examples in sets))
     if isinstance(returned, nn.Module) and returned is not net:
         raise RuntimeError(
-            "unlearning returned a model that is not the `net` it was given, and the competition judges `net`. "
+            "unlearning returned a model other than the `net` it was given, but the competition judges `net`. "
             "End with net.load_state_dict(other.state_dict())."
         )
     return net
 
 
 def check_architecture(net: nn.Module, original: Mapping[str, Tensor]) -> None:
-    """Stop if the weights no longer are those of a resnet18, by name and shape."""
+    """Stop if the model's state no longer has the names and shapes of the original."""
     found = {name: tuple(value.shape) for name, value in net.state_dict().items()}
     expected = {name: tuple(value.shape) for name, value in original.items()}
-    strange = sorted(name for name in {**found, **expected} if found.get(name) != expected.get(name))
-    if strange:
+    wrong = sorted(name for name in {**found, **expected} if found.get(name) != expected.get(name))
+    if wrong:
         raise RuntimeError(
-            f"The model is no longer a resnet18 with {CLASSES} classes. Its {strange[0]}: expected "
-            f"{expected.get(strange[0], 'none of that name')}, found {found.get(strange[0], 'none')}."
+            f"The model is no longer a resnet18 with {CLASSES} classes. First difference: {wrong[0]}, expected shape "
+            f"{expected.get(wrong[0], 'none')}, found {found.get(wrong[0], 'none')}."
         )
 
 
 def checkpoint_of(net: nn.Module, original: Mapping[str, Tensor], half_precision: bool) -> dict[str, Tensor]:
-    """The weights as they are saved: of the original's names and shapes, finite, in half precision where it fits."""
+    """The state to save: the original's names and shapes, finite, in half precision where the values fit."""
     check_architecture(net, original)
     state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     for name, value in state.items():
         if not torch.isfinite(value).all():
             raise RuntimeError(f"The model holds NaN or infinite weights in {name}.")
-        # A variance of raw pixels can be more than half precision holds.
+        # A running variance of raw pixels can exceed the range of half precision.
         if half_precision and value.is_floating_point() and torch.isfinite(value.half()).all():
             state[name] = value.half()
     return state

@@ -1,10 +1,10 @@
-"""The numbers that the rules set, and where things are in a run of the notebook."""
+"""The constants that the rules fix, and the folders of a run of the notebook."""
 
 
 # %% [markdown]
 # ## The competition's protocol
-# The numbers that its rules set. In a rehearsal at home `REHEARSAL_ROOT` stands for `/kaggle` and
-# `REHEARSAL_MODELS` for 512; on Kaggle neither is set.
+# The constants that the competition's rules fix. In a local rehearsal, `REHEARSAL_ROOT` replaces `/kaggle` and
+# `REHEARSAL_MODELS` replaces 512; neither is set on Kaggle.
 
 # %%
 import time
@@ -25,7 +25,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Run:
-    """One run of this notebook: where its things are, how many models it makes, when it began."""
+    """One run of this notebook: its folders, the number of models, its budgets in seconds and bytes, its start."""
 
     root: Path
     competition: str
@@ -39,7 +39,7 @@ class Run:
 
     @property
     def input(self) -> Path:
-        """The competition's data, at the old place or the new one."""
+        """The competition's data, at Kaggle's old or new location."""
         places = [self.root / "input" / self.competition, self.root / "input/competitions" / self.competition]
         for place in places:
             if place.is_dir():
@@ -51,10 +51,10 @@ class Run:
 
     @property
     def working(self) -> Path:
-        """What is kept of the run: the submission."""
+        """The folder that Kaggle keeps after the run. The submission goes here."""
         return self.root / "working"
 
     @property
     def temporary(self) -> Path:
-        """Checkpoints lie outside the working folder, which they would fill."""
+        """The folder of the checkpoints, which would fill the working folder."""
         return self.root / "tmp"

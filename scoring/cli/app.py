@@ -1,0 +1,16 @@
+"""The program and its commands, in the order of its help."""
+
+import typer
+
+from scoring.cli import kaggle_commands, new_command, score_commands
+
+app = typer.Typer(
+    help="Score machine unlearning by the rules of the NeurIPS 2023 Machine Unlearning Challenge.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+for module in (new_command, score_commands, kaggle_commands):
+    for name, command in module.COMMANDS.items():
+        app.command(name)(command)

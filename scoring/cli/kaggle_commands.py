@@ -1,0 +1,141 @@
+"""The commands for Kaggle: bundle, rehearse, upload, submissions."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from scoring.cli import score_commands
+from scoring.cli.console import messages, reporting_errors, results, say, warn
+from scoring.cli.options import (
+    FEWEST_MODELS,
+    MADE,
+    BackendName,
+    Data,
+    Device,
+    Models,
+    Seed,
+    Store,
+    Submission,
+    TaskName,
+    Workers,
+    pools_of,
+)
+from starter_kit.kaggle import bundle as bundles
+from starter_kit.kaggle.bundle import BUNDLES, COMPETITION, METADATA
+from starter_kit.kaggle.client import Patience, connect
+from starter_kit.kaggle.past import REPORTS, local_scores, past_submissions
+from starter_kit.kaggle.upload import Pace, Uploader
+
+INTERRUPTED = "Stopped waiting. What runs on Kaggle goes on; `make submissions` shows it."
+
+
+class Precision(StrEnum):
+    """Of the checkpoints that a notebook saves."""
+
+    half = "half"
+    single = "single"
+
+
+Competition = Annotated[
+    str | None, typer.Option("--competition", show_default=COMPETITION, help="The competition's name in its URL.")
+]
+Bundles = Annotated[Path, typer.Option("--bundles", help="The folder of all bundles.")]
+Reports = Annotated[Path, typer.Option("--reports", help="The folder of all local reports.")]
+
+
+def bundle_command(
+    submission: Submission,
+    competition: Competition = None,
+    precision: Annotated[
+        Precision, typer.Option(help="Precision of the checkpoints. single needs twice the disk space.")
+    ] = Precision.half,
+    folder: Bundles = BUNDLES,
+) -> None:
+    """Make a folder with a notebook and its metadata, ready for Kaggle."""
+    with reporting_errors(INTERRUPTED):
+        made = bundles.bundle(submission, competition or COMPETITION, precision is Precision.half, folder)
+        warn(made.warnings)
+        say(f"{made.notebook} and {METADATA}")
+
+
+def rehearse_command(
+    submission: Submission,
+    task: TaskName = "faces:600",
+    data: Data = None,
+    models: Models = FEWEST_MODELS,
+    device: Device = "",
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", show_default="out/rehearsals/NAME", help="The folder for its files.")
+    ] = None,
+    store: Store = MADE / "store",
+    workers: Workers = None,
+    backend: BackendName = "processes",
+) -> None:
+    """Run a submission's Kaggle notebook here as Kaggle would, and score the submission.zip that it writes."""
+    from scoring import rehearsal
+
+    with reporting_errors(score_commands.INTERRUPTED):
+        pools = pools_of(task, data, device, seed, store, workers, backend)
+        folder = out or MADE / "rehearsals" / submission.stem
+        score_commands.report(rehearsal.rehearse(submission, pools, models, folder), folder / rehearsal.REPORT)
+
+
+def upload_command(
+    submission: Submission, competition: Competition = None, folder: Bundles = BUNDLES, reports: Reports = REPORTS
+) -> None:
+    """Push the notebook, wait for its run, submit it, wait for the score."""
+    with reporting_errors(INTERRUPTED):
+        made = bundles.current(submission, competition, folder)
+        warn(made.warnings)
+        local = local_scores(made.submission_sha256, reports)
+        if not local:
+            messages.print("This version of the submission has no local score. Run `make score` first.", style="yellow")
+        with _progress() as show:
+            scored = Uploader(connect(Patience()), Patience(), Pace(), show).upload(made)
+        say(f"{made.name} on Kaggle: {scored.private or '?'} (private), {scored.public or '?'} (public)")
+        for one in local:
+            say(f"{made.name} here: {one}")
+
+
+def submissions_command(competition: Competition = None, reports: Reports = REPORTS) -> None:
+    """List past submissions, with local scores beside Kaggle's."""
+    with reporting_errors(INTERRUPTED):
+        competition = competition or COMPETITION
+        table = Table("number", "date", "description", "status", "private", "public", "here", title=competition)
+        for one in past_submissions(connect(Patience()), competition, Patience(), reports):
+            here = "\n".join(map(str, one.local))
+            table.add_row(str(one.ref), one.date, one.description, one.status, one.private, one.public, here)
+        results.print(table if table.row_count else f"You have no submissions to {competition}.")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """On a terminal a line that is kept up to date; elsewhere a line whenever more than the time has changed."""
+    if messages.is_terminal:
+        with messages.status("connecting") as status:
+            yield lambda text: status.update(text)
+        return
+    said = ""
+
+    def show(text: str) -> None:
+        nonlocal said
+        what = text.rpartition(", ")[0] or text
+        if what != said:
+            messages.print(text, markup=False, highlight=False, soft_wrap=True)
+        said = what
+
+    yield show
+
+
+COMMANDS: dict[str, Callable] = {
+    "bundle": bundle_command,
+    "rehearse": rehearse_command,
+    "upload": upload_command,
+    "submissions": submissions_command,
+}

@@ -1,0 +1,112 @@
+"""The options that commands share, and the checks that come before any work.
+
+The commands import what they need when they run: torch alone takes seconds, which no help text should cost.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scoring.cli.console import messages
+from scoring.judging.score import OFFICIAL_MODELS
+
+if TYPE_CHECKING:
+    from scoring.running.pools import Pools
+
+FEWEST_MODELS = 8
+
+MADE = Path("out")
+"""The folder of everything that the kit makes."""
+
+
+def _models(value: int) -> int:
+    if value < FEWEST_MODELS:
+        raise typer.BadParameter(
+            f"expected at least {FEWEST_MODELS} models, found {value}. With fewer, epsilon says nothing. The challenge "
+            f"used {OFFICIAL_MODELS}; 64 give a quick look."
+        )
+    return value
+
+
+def _backend(name: str) -> str:
+    from scoring.running import backends
+
+    if name not in backends.names():
+        raise typer.BadParameter(f"expected one of {', '.join(backends.names())}, found {name!r}")
+    return name
+
+
+def _device(name: str) -> str:
+    import torch
+
+    name = name or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise typer.BadParameter(
+            f"{name!r} is unavailable on this machine. Expected cpu, cuda, cuda:1 or mps; cpu works everywhere."
+        ) from error
+    return name
+
+
+Submission = Annotated[Path, typer.Argument(help="The file with your unlearning function.")]
+TaskName = Annotated[
+    str, typer.Option("--task", help="A file of starter_kit/tasks. Some take a size, as in faces:600.")
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", show_default="out/data/TASK", help="The folder of the task's data set.")
+]
+Models = Annotated[
+    int,
+    typer.Option(
+        "--models",
+        callback=_models,
+        help=f"Models per pool (minimum {FEWEST_MODELS}). {OFFICIAL_MODELS} for official scores.",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        callback=_device,
+        show_default="cuda if available, else cpu",
+        help="cpu, cuda, cuda:1, mps. Only cpu is bit-reproducible across machines, of the same CPU type; mps trains "
+        "one model at a time.",
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The run's seed. Every other seed follows from it.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", show_default="in out/reports", help="The folder for the report."),
+]
+Store = Annotated[Path, typer.Option("--store", help="The folder that keeps finished models' answers.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=1, show_default="one per core; on a GPU as many as pay off", help="Models made in parallel."
+    ),
+]
+BackendName = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        callback=_backend,
+        help="processes or serial. serial runs everything in this process, where print and a debugger work.",
+    ),
+]
+
+
+def pools_of(
+    task: str, data: Path | None, device: str, seed: int, store: Path, workers: int | None, backend: str
+) -> "Pools":
+    """The pools that the options describe."""
+    from scoring.jobs.setting import Setting
+    from scoring.running import backends
+    from scoring.running.pools import Pools
+    from scoring.running.progress import Progress
+    from starter_kit import tasks
+
+    return Pools(
+        Setting(tasks.load(task, data), device, seed), store, backends.load(backend), workers, Progress(messages)
+    )

@@ -1,0 +1,213 @@
+"""The commands that score: score, compare, judge, export."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scoring.cli.console import reporting_errors, results, say, say_error, say_notes
+from scoring.cli.options import (
+    MADE,
+    BackendName,
+    Data,
+    Device,
+    Models,
+    Out,
+    Seed,
+    Store,
+    TaskName,
+    Workers,
+    pools_of,
+)
+from scoring.judging.score import OFFICIAL_MODELS, score
+from starter_kit.errors import InputError, MachineError
+
+if TYPE_CHECKING:
+    from scoring.run import Result
+
+DEFAULT_SUBMISSION = Path("submissions/finetune.py")
+
+REPORTS = MADE / "reports"
+"""The folder of all reports."""
+
+INTERRUPTED = "Stopped. Finished models are kept; the same command continues from there."
+
+
+def score_command(
+    submission: Annotated[
+        Path | None,
+        typer.Argument(show_default=str(DEFAULT_SUBMISSION), help="The file with your unlearning function."),
+    ] = None,
+    task: TaskName = "digits",
+    data: Data = None,
+    models: Models = OFFICIAL_MODELS,
+    device: Device = "",
+    seed: Seed = 0,
+    out: Out = None,
+    store: Store = MADE / "store",
+    workers: Workers = None,
+    backend: BackendName = "processes",
+    checkpoints: Annotated[
+        Path | None, typer.Option("--checkpoints", help="Score this zip or folder of checkpoints instead.")
+    ] = None,
+) -> None:
+    """Score one submission, or checkpoints that were made elsewhere.
+
+    Trains the original model and the retrained pool, unless they are stored already; runs the submission on as many
+    copies of the original; attacks, scores, and writes report.json, report.png and the judged outputs. You can stop it
+    at any moment: the same command continues where it stopped.
+    """
+    from scoring import run
+    from scoring.reports.files import folder_of
+
+    with reporting_errors(INTERRUPTED):
+        if submission and checkpoints:
+            raise InputError(f"Expected SUBMISSION= or CHECKPOINTS=, found both: {submission} and {checkpoints}.")
+        _check_place(out)
+        pools = pools_of(task, data, device, seed, store, workers, backend)
+        if checkpoints:
+            result = run.run_checkpoints(checkpoints, pools, models)
+        else:
+            result = run.run(submission or DEFAULT_SUBMISSION, pools, models)
+        report(result, out or folder_of(REPORTS, pools.task.name, seed, models, result.submission.name))
+
+
+def compare_command(
+    submissions: Annotated[
+        list[Path] | None, typer.Argument(show_default="all of submissions/", help="Submission files.")
+    ] = None,
+    task: TaskName = "digits",
+    data: Data = None,
+    models: Models = OFFICIAL_MODELS,
+    device: Device = "",
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", show_default="in out/reports", help="The folder for the reports."),
+    ] = None,
+    store: Store = MADE / "store",
+    workers: Workers = None,
+    backend: BackendName = "processes",
+) -> None:
+    """Score several submissions and rank them.
+
+    Writes comparison.json, comparison.png and a report per submission. A failing submission is listed with its error;
+    the others go on, and the exit code is 1.
+    """
+    from scoring import run
+    from scoring.reports import comparison
+    from scoring.reports.files import folder_of
+    from scoring.reports.notes import notes_on_comparison
+
+    with reporting_errors(INTERRUPTED):
+        _check_place(out)
+        paths = submissions or sorted(Path("submissions").glob("[!_]*.py"))
+        pools = pools_of(task, data, device, seed, store, workers, backend)
+        compared = run.compare(paths, pools, models)
+        folder = out or folder_of(REPORTS, pools.task.name, seed, models, "comparison")
+        comparison.write(compared, comparison.record_of_comparison(compared), folder)
+        results.print(comparison.table(compared))
+        say_notes(notes_on_comparison(compared))
+        say(f"{folder}/comparison.json and comparison.png")
+        for path, error in compared.failed.items():
+            say_error(f"\n{path.stem}: {error}")
+        if compared.failed:
+            raise typer.Exit(1)
+
+
+def judge_command(
+    unlearned: Annotated[Path, typer.Argument(help="Saved outputs of the unlearned models, an .npz.")],
+    retrained: Annotated[Path, typer.Argument(help="Saved outputs of the same number of retrained models.")],
+) -> None:
+    """Compute a score again from two files of saved outputs. Nothing is trained."""
+    from scoring.reports.files import load_outputs
+    from scoring.reports.notes import notes_on_models
+    from scoring.reports.table import judged_table
+    from scoring.run import Judged
+
+    with reporting_errors(INTERRUPTED):
+        pools = [load_outputs(path) for path in (unlearned, retrained)]
+        try:
+            judged = Judged(pools[0], score(*pools))
+        except ValueError as error:
+            raise InputError(f"{error}.") from error
+        results.print(judged_table(unlearned, judged))
+        say_notes(notes_on_models(len(pools[0])))
+
+
+def tables_command(
+    pages: Annotated[list[Path] | None, typer.Argument(show_default="README.md submissions/README.md")] = None,
+) -> None:
+    """Write the tables of README.md and submissions/README.md again, from what `make compare` left."""
+    from scoring.reports.ranking import with_tables
+
+    with reporting_errors(INTERRUPTED):
+        for page in pages or [Path("README.md"), Path("submissions/README.md")]:
+            try:
+                page.write_text(with_tables(page.read_text(encoding="utf-8"), REPORTS), encoding="utf-8")
+            except OSError as error:
+                raise InputError(f"Cannot read or write {page}: {error.strerror}.") from error
+            say(page)
+
+
+def export_command(
+    task: TaskName = "faces",
+    data: Data = None,
+    device: Device = "",
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", show_default="out/exports/TASK", help="The folder to write.")
+    ] = None,
+    store: Store = MADE / "store",
+) -> None:
+    """Write a task as the competition's input folder, with the original model.
+
+    The folder holds all that a notebook for the competition reads: retain.csv, forget.csv, validation.csv,
+    images/A/B.png, original_model.pth and age_class_weights.json. The test set is left out.
+    """
+    from starter_kit.competition import input_folder
+
+    with reporting_errors(INTERRUPTED):
+        pools = pools_of(task, data, device, seed, store, None, "serial")
+        folder = out or MADE / "exports" / task.replace(":", "-")
+        original = pools.original
+        assert original is not None, "a task's own recipe has one original"
+        try:
+            input_folder.write(folder, pools.task.sets, original.weights)
+        except ValueError as error:
+            raise InputError(f"The task {task} does not fit the competition's layout: {error}.") from error
+        except OSError as error:
+            raise MachineError(f"Cannot write {error.filename}: {error.strerror}. Name another folder.") from error
+        say(folder)
+
+
+def report(result: "Result", folder: Path) -> None:
+    """Write the report of a result, and show it."""
+    from scoring.reports import files
+    from scoring.reports.record import record_of
+    from scoring.reports.table import table
+
+    record = record_of(result)
+    files.write(result, record, folder)
+    results.print(table(record))
+    say_notes(record.notes)
+    say(f"{folder}/report.json and report.png")
+
+
+def _check_place(folder: Path | None) -> None:
+    """Create the report's folder, so that a mistake in its name shows before hours of work."""
+    try:
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"Cannot write the report to {folder}: {error.strerror}. Name another with OUT=.") from error
+
+
+COMMANDS: dict[str, Callable] = {
+    "score": score_command,
+    "compare": compare_command,
+    "judge": judge_command,
+    "tables": tables_command,
+    "export": export_command,
+}

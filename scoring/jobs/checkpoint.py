@@ -1,0 +1,53 @@
+"""Models that were made elsewhere, on Kaggle or in a rehearsal, and are here as files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from scoring.jobs.evaluation import answer_of_one, answers
+from scoring.jobs.job import Row
+from scoring.jobs.original import Original
+from scoring.jobs.setting import Setting
+from scoring.untrusted.checkpoints import Checkpoints
+from starter_kit.errors import SubmissionError
+
+
+@dataclass(frozen=True, eq=False)
+class CheckpointJob:
+    """The answers of models in a zip or a folder. A worker holds one of them at a time."""
+
+    setting: Setting
+    checkpoints: Checkpoints
+    original: Original
+    size: ClassVar[int] = 1
+    shares_gpu: ClassVar[bool] = False
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """What reads checkpoints and evaluates."""
+        return self.setting.code_with(__name__)
+
+    def key(self) -> dict[str, str]:
+        """The setting, the files and the original's weights."""
+        return self.setting.key() | {"checkpoints": self.checkpoints.sha256, "original": self.original.sha256}
+
+    def prepare(self) -> Callable[[int], Row]:
+        """The function that reads checkpoint ``index`` and evaluates the model."""
+        task = self.setting.load()
+
+        def run(index: int) -> Row:
+            net = task.network()
+            net.load_state_dict(self.checkpoints.state(index, self.original.weights))
+            try:
+                row = answers(task, answer_of_one(net.to(torch.device(self.setting.device))))
+            except ValueError as error:
+                raise SubmissionError(
+                    f"{self.checkpoints.path}, {self.checkpoints.entries[index]}: {error}."
+                ) from error
+            # A file could only claim its seed and its time.
+            return row | {"seconds": np.array([np.nan]), "seeds": np.zeros(1, np.uint64)}
+
+        return run

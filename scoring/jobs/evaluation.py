@@ -1,0 +1,79 @@
+"""What models answer to a task's four sets, batch by batch: the arrays of `Outputs`."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from scoring.jobs.job import Row
+from scoring.judging.confidence import logit_scaled_confidence
+from scoring.learners import Answer
+from starter_kit.answers import correct
+from starter_kit.examples import Examples
+from starter_kit.task import Task
+
+ANSWERED_AT_ONCE = 1024
+"""Examples times models. Evaluation keeps no activations, so large batches are fast."""
+
+
+def row_of(task: Task, answer: Answer, seeds: list[int], seconds: float) -> Row:
+    """The answers of models with these seeds, which took ``seconds`` together."""
+    made = {"seconds": np.full(len(seeds), seconds / len(seeds)), "seeds": np.array(seeds, np.uint64)}
+    return answers(task, answer, len(seeds)) | made
+
+
+@torch.inference_mode()
+def answers(task: Task, answer: Answer, models: int = 1) -> Row:
+    """The confidences of K models on the forget and test sets, and their accuracies on all four.
+
+    Args:
+        task: its examples are on the models' device.
+        answer: the K models in evaluation mode.
+        models: K.
+
+    Returns:
+        Arrays by the names of `Outputs`, the first axis over the K models.
+
+    Raises:
+        ValueError: a logit is NaN or infinite, or logits have the wrong shape.
+    """
+    row: Row = {}
+    for name, examples in task.sets.items():
+        confidences, corrects, bad = [], [], 0
+        for inputs, targets in _batches(examples, max(1, ANSWERED_AT_ONCE // models)):
+            logits = answer(inputs)
+            expected = (len(targets), models, *targets.shape[1:])
+            if logits.shape[:2] + logits.shape[3:] != expected or logits.ndim != len(expected) + 1:
+                raise ValueError(
+                    f"on the {name} set the model answers with shape {_without_models(logits.shape)}; expected logits "
+                    f"of shape [B, C{', L' * (targets.ndim - 1)}] for targets of shape {tuple(targets.shape)}"
+                )
+            # [B, K, ...] to [K * B, ...]: the models one after the other.
+            logits = logits.transpose(0, 1).flatten(0, 1).cpu()
+            labels = targets.repeat(models, *[1] * (targets.ndim - 1)).cpu()
+            finite = torch.isfinite(logits).flatten(1).all(dim=1).view(models, -1).all(dim=0)
+            bad += int((~finite).sum())
+            corrects.append(correct(logits, labels).view(models, -1))
+            if name in ("forget", "test") and not bad:
+                confidence = logit_scaled_confidence(logits.numpy(), labels.numpy())
+                confidences.append(confidence.reshape(models, -1))
+        if bad:
+            raise ValueError(f"on the {name} set {bad} of {len(examples)} examples get NaN or infinite logits")
+        row[f"{name}_accuracy"] = torch.cat(corrects, dim=1).double().mean(dim=1).numpy()
+        if confidences:
+            row[f"{name}_confidence"] = np.concatenate(confidences, axis=1)
+    return row
+
+
+def answer_of_one(net: nn.Module) -> Answer:
+    """What one network answers in evaluation mode."""
+    net.eval()
+    return lambda inputs: net(inputs).unsqueeze(1)
+
+
+def _batches(examples: Examples, size: int) -> list[tuple[Tensor, Tensor]]:
+    """Slices of the examples in order."""
+    return list(zip(examples.inputs.split(size), examples.targets.split(size), strict=True))
+
+
+def _without_models(shape: torch.Size) -> list[int]:
+    return [*shape[:1], *shape[2:]]

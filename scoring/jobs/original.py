@@ -1,0 +1,76 @@
+"""The original model: learned from all training examples, before anything is forgotten."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from scoring.jobs.evaluation import answer_of_one, row_of
+from scoring.jobs.job import Row
+from scoring.jobs.setting import Setting, clock
+
+STATE = "state."
+"""The prefix of the weights in a row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """The original model as it is stored.
+
+    Attributes:
+        weights: its state, by name, on the CPU.
+        answers: its answers, by the names of `Outputs`, for one model.
+    """
+
+    weights: dict[str, Tensor]
+    answers: Row
+
+    @classmethod
+    def of_row(cls, row: Row) -> "Original":
+        """The model in a row of ``OriginalJob``."""
+        weights = {name.removeprefix(STATE): torch.tensor(row[name]) for name in row if name.startswith(STATE)}
+        return cls(weights, {name: value for name, value in row.items() if not name.startswith(STATE)})
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the weights, in hexadecimal."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.weights.items()):
+            digest.update(STATE.encode() + name.encode() + value.numpy().tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class OriginalJob:
+    """Learns the original model, or one original per unlearned model; a row holds its weights and answers."""
+
+    setting: Setting
+    size: ClassVar[int] = 1
+    shares_gpu: ClassVar[bool] = False
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """What learns and evaluates."""
+        return self.setting.code_with(__name__)
+
+    def key(self) -> dict[str, str]:
+        """The setting alone."""
+        return self.setting.key()
+
+    def prepare(self) -> Callable[[int], Row]:
+        """The function that learns original ``index`` and evaluates it."""
+        setting = self.setting
+        task = setting.load()
+        train = task.train
+
+        def run(index: int) -> Row:
+            seed = setting.seed_of("original", index)
+            start = clock(setting.device)
+            net = setting.learner.learn(task, train, seed)
+            row = row_of(task, answer_of_one(net), [seed], clock(setting.device) - start)
+            return row | {STATE + name: value.cpu().numpy() for name, value in net.state_dict().items()}
+
+        return run

@@ -1,0 +1,77 @@
+"""From the errors of decision rules to epsilon, one example at a time."""
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+EPSILON_CAP = 50.0
+COLLAPSED_RANGE_RATIO = 0.01
+"""If one pool's range is narrower than this share of the other's, epsilon is at the cap and no rule is tried."""
+
+
+def epsilon_of_rates(fpr: NDArray[np.floating], fnr: NDArray[np.floating], delta: float) -> NDArray[np.float32]:
+    """The epsilon that follows from one rule's error rates, by the bound of Kairouz, Oh and Viswanath (2015).
+
+    ``max(ln(1 - delta - fpr) - ln fnr, ln(1 - delta - fnr) - ln fpr, 0)``, where undefined terms are ignored.
+    Computed in float32, as in the challenge's evaluator.
+
+    Args:
+        fpr: false positive rates in [0, 1], any shape.
+        fnr: false negative rates in [0, 1], the same shape.
+        delta: the delta of (epsilon, delta)-unlearning, in [0, 1).
+
+    Returns:
+        Epsilons in nats, of the same shape: infinite where neither error occurs, NaN where exactly one of them does.
+        The evaluator discards such a rule, because the models are too few to estimate how rare the other error is.
+    """
+    fpr, fnr = fpr.astype(np.float32), fnr.astype(np.float32)
+    one = np.float32(1 - delta)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        epsilon = np.fmax(np.log(one - fpr) - np.log(fnr), np.log(one - fnr) - np.log(fpr))
+    epsilon = np.maximum(epsilon, np.float32(0))
+    epsilon = np.where((fpr == 0) != (fnr == 0), np.float32(np.nan), epsilon)
+    return np.where((fpr == 0) & (fnr == 0), np.float32(np.inf), epsilon)
+
+
+def strongest_epsilons(
+    unlearned: NDArray[np.float64],
+    retrained: NDArray[np.float64],
+    families: tuple[ModuleType, ...],
+    delta: float,
+) -> tuple[NDArray[np.float64], int]:
+    """Each example's largest epsilon over all rules of the families, and the number of examples without a valid rule.
+
+    Args:
+        unlearned: [N, F] finite confidences, N >= 2.
+        retrained: [N, F] finite confidences.
+        families: modules of ``scoring.judging.rules``.
+        delta: in [0, 1).
+
+    Returns:
+        [F] float64 epsilons in [0, 50], and the number of examples for which every rule was discarded. These count as
+        50, because there is no evidence in their favour. If one pool's range is less than a hundredth of the other's,
+        epsilon is 50 as well, and no rule is tried.
+    """
+    models, examples = unlearned.shape
+    count = np.arange(models + 1)
+    rates = count.astype(np.float32) / np.float32(models)
+    # Discarded rules rank below all others.
+    table = np.nan_to_num(epsilon_of_rates(rates[:, None], rates[None, :], delta), nan=-1, posinf=np.inf).ravel()
+
+    epsilons = np.full(examples, EPSILON_CAP)
+    undecided = 0
+    for example, (ours, theirs) in enumerate(zip(unlearned.T.copy(), retrained.T.copy(), strict=True)):
+        narrow, wide = sorted([np.ptp(ours), np.ptp(theirs)])
+        if wide == 0 or narrow / wide < COLLAPSED_RANGE_RATIO:
+            continue
+        positive, negative = (theirs, ours) if np.median(theirs) > np.median(ours) else (ours, theirs)
+        strongest = -1.0
+        for family in families:
+            false_positives, false_negatives = family.error_counts(positive, negative)
+            strongest = max(strongest, float(table.take(false_positives * (models + 1) + false_negatives).max()))
+        if strongest < 0:
+            undecided += 1
+        else:
+            epsilons[example] = min(strongest, EPSILON_CAP)
+    return epsilons, undecided

@@ -1,0 +1,1 @@
+"""Reports: a result as a person or a program reads it. Nothing is computed here that the score depends on."""

@@ -1,0 +1,116 @@
+"""A comparison of submissions: a ranked table, comparison.json, one picture, and a report per submission."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from rich.table import Table
+
+from scoring.reports import files
+from scoring.reports.notes import time_ratio
+from scoring.reports.pictures import picture_of_ranking
+from scoring.reports.record import Accuracies, Report, accuracies, floor_of, pool_of, record_of
+from scoring.run import Comparison
+from scoring.running.store import write_atomically
+
+COMPARISON_SCHEMA: Literal[3] = 3
+
+WIDEST_NAME = 24
+"""What the other columns of the table leave of 80 characters."""
+
+
+class Failed(BaseModel):
+    """A submission that failed, and why."""
+
+    name: str
+    reason: str
+
+
+class ComparisonRecord(BaseModel):
+    """The content of comparison.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[3] = COMPARISON_SCHEMA
+    task: str
+    seed: int
+    models: int
+    ranking: list[Report]
+    attack_accuracy: dict[str, float | None]
+    failed: list[Failed]
+
+
+def record_of_comparison(compared: Comparison) -> ComparisonRecord:
+    """The record of a comparison."""
+    setting = compared.reference.pools.setting
+    return ComparisonRecord(
+        task=setting.task.name,
+        seed=setting.seed,
+        models=len(compared.reference.retrained),
+        ranking=[record_of(result) for result in compared.ranked],
+        attack_accuracy=compared.attacked,
+        failed=[Failed(name=path.stem, reason=str(error)) for path, error in compared.failed.items()],
+    )
+
+
+def table(compared: Comparison) -> Table:
+    """The ranking, with the ceiling and the floor in their places and failed submissions at the end."""
+    reference = compared.reference
+    ceiling, floor = reference.ceiling, floor_of(reference.floor)
+    lines: list[tuple[str, float, list[str]]] = []
+
+    def add(name: str, score: float, quality: float, accuracy: Accuracies, epsilon: float, time: str) -> None:
+        attacked = compared.attacked[name]
+        figures = [score, quality, accuracy.retain, accuracy.forget, accuracy.test]
+        attack = "" if attacked is None else f"{attacked:.3f}"
+        lines.append((name, score, [*(f"{figure:.4f}" for figure in figures), f"{epsilon:.2f}", attack, time]))
+
+    for result in compared.ranked:
+        pool = pool_of(result.unlearned)
+        time = f"{time_ratio(result):.2f}"
+        score = pool.score
+        add(result.submission.name, score.value, score.forgetting_quality, pool.accuracy, pool.epsilon.median, time)
+    median = float(np.median(ceiling.epsilon))
+    add("ceiling", ceiling.value, ceiling.forgetting_quality, accuracies(reference.retrained), median, "")
+    add("floor", floor.score.value, floor.score.forgetting_quality, floor.accuracy, floor.epsilon_median, "")
+    lines.sort(key=lambda line: -line[1])
+
+    # No frame, little padding and long names on two lines: all columns fit into 80 characters.
+    table = Table(
+        title=f"{reference.pools.task.name}, {len(reference.retrained)} models per pool",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    low, high = ceiling.band
+    table.caption = (
+        f"Retain, forget and test are accuracies. An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs."
+    )
+    table.add_column("submission", no_wrap=True)
+    for heading in ("score", "forgetting\nquality", "retain", "forget", "test", "median\nepsilon", "attack", "time"):
+        table.add_column(heading, justify="right")
+    for name, _, cells in lines:
+        table.add_row(_broken(name), *cells, style="dim" if name in ("ceiling", "floor") else "")
+    for path in compared.failed:
+        table.add_row(_broken(path.stem), "failed", style="red")
+    return table
+
+
+def _broken(name: str) -> str:
+    """A name in lines of at most ``WIDEST_NAME`` characters, broken after underscores where possible."""
+    most = WIDEST_NAME
+    return "\n".join(re.findall(f".{{1,{most}}}$|.{{1,{most - 1}}}_|.{{{most}}}", name))
+
+
+def write(compared: Comparison, record: ComparisonRecord, folder: Path) -> None:
+    """Put comparison.json and comparison.png into ``folder``, and a report per submission below it.
+
+    Raises:
+        MachineError: the folder cannot be created or written.
+    """
+    write_atomically(folder / "comparison.json", record.model_dump_json(indent=2).encode())
+    write_atomically(folder / "comparison.png", picture_of_ranking(compared.ranked, compared.reference))
+    for result, report in zip(compared.ranked, record.ranking, strict=True):
+        files.write(result, report, folder / result.submission.name)

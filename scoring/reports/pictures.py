@@ -1,0 +1,110 @@
+"""The pictures of a report, as PNG files in memory."""
+
+import io
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from scoring.judging.epsilon import EPSILON_CAP
+from scoring.judging.score import BIN_WIDTH
+from scoring.run import Reference, Result
+
+SUBMISSION, RETRAINED, CEILING = "#c1440e", "#2b6ca3", "#9aa5ad"
+EXAMPLES = 3
+"""How many typical and how many worst examples are shown."""
+
+
+def picture_of(result: Result) -> bytes:
+    """The epsilons of all forget examples, and the two pools' confidences in a few of them.
+
+    Returns:
+        A PNG.
+    """
+    figure = Figure(figsize=(12, 8), layout="constrained", dpi=100)
+    figure.suptitle(
+        f"{result.submission.name} on {result.reference.pools.task.name}: score {result.unlearned.score.value:.4f} "
+        f"(ceiling {result.reference.ceiling.value:.4f}, {len(result.unlearned.outputs)} models per pool)"
+    )
+    top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=(1.2, 1, 1)).flat
+    _epsilons(top.subplots(), result)
+
+    order = np.argsort(result.unlearned.score.epsilon, kind="stable")
+    center = len(order) // 2
+    typical = order[center - EXAMPLES // 2 :][:EXAMPLES]
+    for part, name, chosen in ((middle, "typical", typical), (bottom, "worst", order[::-1][:EXAMPLES])):
+        for axes, example in zip(np.atleast_1d(part.subplots(1, EXAMPLES)), chosen, strict=False):
+            _confidences(axes, result, int(example), name)
+    handles, labels = middle.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    return _png(figure)
+
+
+def picture_of_ranking(ranked: list[Result], reference: Reference) -> bytes:
+    """The scores of several submissions as bars, the best on top, with the ceiling and its band.
+
+    Returns:
+        A PNG.
+    """
+    figure = Figure(figsize=(9, 1.2 + 0.4 * max(len(ranked), 1)), layout="constrained", dpi=100)
+    axes = figure.subplots()
+    names = [result.submission.name for result in reversed(ranked)]
+    scores = [result.unlearned.score.value for result in reversed(ranked)]
+    axes.bar_label(axes.barh(names, scores, color=SUBMISSION, alpha=0.7), fmt="%.4f", padding=4)
+    axes.axvspan(*reference.ceiling.band, color=CEILING, alpha=0.25, linewidth=0)
+    axes.axvline(reference.ceiling.value, color=CEILING, linestyle="--")
+    axes.text(
+        reference.ceiling.value,
+        1,
+        " ceiling",
+        color=CEILING,
+        va="bottom",
+        transform=axes.get_xaxis_transform(),
+    )
+    axes.set_xlim(0, 1.2 * max([reference.ceiling.band[1], *scores]))
+    axes.set_ylim(-0.7, max(len(ranked), 1) - 0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(f"score on {reference.pools.task.name}, {len(reference.retrained)} models per pool")
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    """The figure's file, without date and version, so that the same result gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _epsilons(axes: Axes, result: Result) -> None:
+    """How many examples fall into each bin of epsilon; for the ceiling the mean over splits. The cap has a bin."""
+    pools = {
+        result.submission.name: result.unlearned.score.epsilon[None],
+        "ceiling": result.reference.ceiling.epsilon,
+    }
+    largest = max(epsilon[epsilon < EPSILON_CAP].max(initial=0) for epsilon in pools.values())
+    edges = np.arange(0, largest + 2 * BIN_WIDTH, BIN_WIDTH)
+    for (name, epsilon), color in zip(pools.items(), (SUBMISSION, CEILING), strict=True):
+        counts = np.histogram(epsilon[epsilon < EPSILON_CAP], edges)[0]
+        counts = np.append(counts, np.sum(epsilon >= EPSILON_CAP)) / len(epsilon)
+        axes.stairs(counts, np.append(edges, edges[-1] + BIN_WIDTH), fill=True, alpha=0.6, color=color, label=name)
+    axes.set_xticks(
+        [*edges[:-1:2], edges[-1] + BIN_WIDTH / 2],
+        [*(f"{edge:g}" for edge in edges[:-1:2]), f"{EPSILON_CAP:g}"],
+    )
+    axes.set_xlabel("epsilon: how surely the strongest attack tells unlearned from retrained models")
+    axes.set_ylabel("forget examples")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
+
+
+def _confidences(axes: Axes, result: Result, example: int, name: str) -> None:
+    """The confidences of both pools in one example."""
+    unlearned = result.unlearned.outputs.forget_confidence[:, example]
+    retrained = result.reference.retrained.forget_confidence[:, example]
+    edges = np.histogram_bin_edges(np.concatenate([unlearned, retrained]), bins=40).tolist()
+    axes.hist(unlearned, edges, alpha=0.6, color=SUBMISSION, label="unlearned")
+    axes.hist(retrained, edges, alpha=0.6, color=RETRAINED, label="retrained")
+    axes.set_title(f"{name}: example {example}, epsilon {result.unlearned.score.epsilon[example]:.2f}", fontsize=10)
+    axes.set_yticks([])
+    axes.set_xlabel("logit-scaled confidence", fontsize=9)

@@ -1,0 +1,242 @@
+"""The record of a result: the content of report.json, with a published JSON Schema.
+
+``report.schema.json`` beside this file is that schema; ``python -m scoring.reports.record`` prints it.
+"""
+
+import json
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from scoring.judging.ceiling import Ceiling
+from scoring.judging.outputs import Outputs
+from scoring.judging.score import DELTA, OFFICIAL_MODELS, RULES, RULES_VERSION, largest_epsilon
+from scoring.reports.notes import TIME_BUDGET, not_comparable, notes, time_ratio
+from scoring.run import Judged, Result
+from scoring.running.host import host_kind
+
+SCHEMA_VERSION: Literal[2] = 2
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Epsilon = Annotated[float, Field(ge=0, le=50)]
+
+
+class _Part(BaseModel):
+    """A part of the record. Unknown fields are an error; numbers are finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Source(_Part):
+    """A submission or a task, identified by its content."""
+
+    name: str
+    sha256: str = Field(description="Of the submission's source, the checkpoints, or the task's examples and recipe.")
+
+
+class Run(_Part):
+    """What was run."""
+
+    models: int = Field(ge=2, description="Models per pool.")
+    seed: int = Field(ge=0)
+    learner: str = Field(description="What made the original and the retrained models.")
+    reference: str = Field(description="Digest of everything that decides the retrained pool.")
+    host: dict[str, str] = Field(description="The machine and the versions that computed the result.")
+
+
+class Rules(_Part):
+    """The rules of the score."""
+
+    version: int
+    families: list[str]
+    delta: float
+    official_models: int
+    comparable: bool = Field(description="Whether the score can be compared with the challenge's own.")
+    reason: str | None = Field(description="Why it cannot.")
+
+
+class Scores(_Part):
+    """A score and its factors."""
+
+    value: float = Field(ge=0)
+    forgetting_quality: Share
+    retain_ratio: float = Field(ge=0)
+    test_ratio: float = Field(ge=0)
+
+
+class Accuracies(_Part):
+    """Mean accuracies of a pool."""
+
+    retain: Share
+    forget: Share
+    validation: Share
+    test: Share
+
+
+class Epsilons(_Part):
+    """Epsilons in nats, from 0 to 50, where 50 stands for infinity."""
+
+    median: Epsilon
+    examples: list[Epsilon] = Field(description="One per forget example.")
+
+
+class OfficialEpsilons(Epsilons):
+    """Epsilons under the challenge's rules."""
+
+    undecided: int = Field(ge=0, description="Examples without a valid rule; they count as 50.")
+    largest_possible: float = Field(description="The largest finite epsilon that so many models can show, ln(N - 1).")
+
+
+class Time(_Part):
+    """Seconds to make one model, medians; null if unknown."""
+
+    seconds: float | None
+    ratio: float | None = Field(description="Over the time to retrain one model.")
+    budget: float = Field(description="The ratio that the competition allows.")
+
+
+class Pool(_Part):
+    """A judged pool."""
+
+    score: Scores
+    accuracy: Accuracies
+    epsilon: OfficialEpsilons
+    strongest_epsilon: Epsilons = Field(description="Under every threshold and interval; a diagnostic.")
+
+
+class Retrained(_Part):
+    """The pool that the unlearned one is held against."""
+
+    accuracy: Accuracies
+    seconds: float = Field(description="Per model as the pool was made.")
+    seconds_alone: float = Field(description="Per model, one at a time.")
+
+
+class CeilingRecord(_Part):
+    """What retrained models score against each other, over random splits."""
+
+    value: float
+    band: tuple[float, float] = Field(description="95 % of single pairs of pools score within it.")
+    forgetting_quality: Share
+    epsilon_median: Epsilon
+    strongest_epsilon_median: Epsilon
+    splits: int
+
+
+class Floor(_Part):
+    """The original models, untouched: what a submission must beat."""
+
+    score: Scores
+    accuracy: Accuracies
+    epsilon_median: Epsilon
+
+
+class Report(_Part):
+    """The score of one submission, and everything that it is made of."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    submission: Source
+    task: Source
+    run: Run
+    rules: Rules
+    unlearned: Pool
+    time: Time
+    retrained: Retrained
+    ceiling: CeilingRecord
+    floor: Floor
+    notes: list[str] = Field(description="What a reader of the score must know, one sentence each.")
+
+
+def record_of(result: Result) -> Report:
+    """The record of a result."""
+    reference = result.reference
+    setting, retrained = reference.pools.setting, reference.retrained
+    reason, ratio = not_comparable(len(retrained)), time_ratio(result)
+    return Report(
+        submission=Source(name=result.submission.name, sha256=result.submission.sha256),
+        task=Source(name=setting.task.name, sha256=setting.task.digest()),
+        run=Run(
+            models=len(retrained),
+            seed=setting.seed,
+            learner=setting.learner.name,
+            reference=reference.pools.identity.reference,
+            host=host_kind(setting.device),
+        ),
+        rules=Rules(
+            version=RULES_VERSION,
+            families=[family.__name__.rsplit(".", 1)[1] for family in RULES["official"]],
+            delta=DELTA,
+            official_models=OFFICIAL_MODELS,
+            comparable=reason is None,
+            reason=reason,
+        ),
+        unlearned=pool_of(result.unlearned),
+        time=Time(
+            seconds=_or_none(float(np.median(result.unlearned.outputs.seconds))),
+            ratio=_or_none(ratio),
+            budget=TIME_BUDGET,
+        ),
+        retrained=Retrained(
+            accuracy=accuracies(retrained),
+            seconds=float(np.median(retrained.seconds)),
+            seconds_alone=reference.seconds_alone,
+        ),
+        ceiling=_ceiling(reference.ceiling),
+        floor=floor_of(reference.floor),
+        notes=notes(result),
+    )
+
+
+def pool_of(judged: Judged) -> Pool:
+    """The record of a judged pool."""
+    score = judged.score
+    return Pool(
+        score=Scores(
+            value=score.value,
+            forgetting_quality=score.forgetting_quality,
+            retain_ratio=score.retain_ratio,
+            test_ratio=score.test_ratio,
+        ),
+        accuracy=accuracies(judged.outputs),
+        epsilon=OfficialEpsilons(
+            median=float(np.median(score.epsilon)),
+            examples=score.epsilon.tolist(),
+            undecided=score.undecided,
+            largest_possible=largest_epsilon(len(judged.outputs)),
+        ),
+        strongest_epsilon=Epsilons(
+            median=float(np.median(score.strongest_epsilon)), examples=score.strongest_epsilon.tolist()
+        ),
+    )
+
+
+def floor_of(judged: Judged) -> Floor:
+    """The record of the untouched models."""
+    pool = pool_of(judged)
+    return Floor(score=pool.score, accuracy=pool.accuracy, epsilon_median=pool.epsilon.median)
+
+
+def accuracies(outputs: Outputs) -> Accuracies:
+    """The mean accuracies of a pool on the four sets."""
+    sets = ("retain", "forget", "validation", "test")
+    return Accuracies(**{name: float(getattr(outputs, f"{name}_accuracy").mean()) for name in sets})
+
+
+def _ceiling(ceiling: Ceiling) -> CeilingRecord:
+    return CeilingRecord(
+        value=ceiling.value,
+        band=ceiling.band,
+        forgetting_quality=ceiling.forgetting_quality,
+        epsilon_median=float(np.median(ceiling.epsilon)),
+        strongest_epsilon_median=float(np.median(ceiling.strongest_epsilon)),
+        splits=len(ceiling.scores),
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+if __name__ == "__main__":
+    print(json.dumps(Report.model_json_schema(), indent=2))

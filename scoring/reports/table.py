@@ -1,0 +1,87 @@
+"""The terminal table of one result."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from scoring.reports.record import Accuracies, Floor, Pool, Report, pool_of
+from scoring.run import Judged
+
+Lines = dict[str, float]
+"""What a column says, by the labels of the lines."""
+
+BLOCKS = (
+    ("score", "forgetting quality"),
+    ("retain accuracy", "forget accuracy", "test accuracy"),
+    ("median epsilon", "over all thresholds"),
+    ("seconds per model",),
+)
+
+
+def table(report: Report) -> Table:
+    """The submission, the retrained pool, the ceiling and the floor, side by side."""
+    ceiling, retrained = report.ceiling, report.retrained
+    columns: dict[str, Lines] = {
+        report.submission.name: _lines(report.unlearned) | _seconds(report.time.seconds),
+        "retrained": _accuracy_lines(retrained.accuracy) | _seconds(retrained.seconds_alone),
+        "ceiling": {
+            "score": ceiling.value,
+            "forgetting quality": ceiling.forgetting_quality,
+            "median epsilon": ceiling.epsilon_median,
+            "over all thresholds": ceiling.strongest_epsilon_median,
+        },
+        "floor": _floor_lines(report.floor),
+    }
+    table = Table(title=f"{report.submission.name} on {report.task.name}, {report.run.models} models per pool")
+    table.add_column("")
+    for number, heading in enumerate(columns):
+        table.add_column(heading, justify="right", style="bold" if number == 0 else "")
+    _add_blocks(table, list(columns.values()))
+    ratio = report.time.ratio
+    table.add_row("time over retraining", "" if ratio is None else f"{ratio:.2f}", "1")
+    low, high = ceiling.band
+    table.caption = (
+        f"{report.submission.name} reaches {100 * report.unlearned.score.value / ceiling.value:.0f} % of the ceiling.\n"
+        f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs.\n"
+        f"With {report.run.models} models the largest finite epsilon is "
+        f"{report.unlearned.epsilon.largest_possible:.2f}."
+    )
+    return table
+
+
+def judged_table(path: Path, judged: Judged) -> Table:
+    """The figures of a pool of which only the outputs are known."""
+    table = Table("", path.stem, title=f"{len(judged.outputs)} models per pool")
+    _add_blocks(table, [_lines(pool_of(judged))])
+    return table
+
+
+def _add_blocks(table: Table, columns: list[Lines]) -> None:
+    for block in BLOCKS:
+        for label in block:
+            cells = [f"{lines[label]:.4f}" if label in lines else "" for lines in columns]
+            if any(cells):
+                table.add_row(label, *cells)
+        table.add_section()
+
+
+def _lines(pool: Pool) -> Lines:
+    return {
+        "score": pool.score.value,
+        "forgetting quality": pool.score.forgetting_quality,
+        **_accuracy_lines(pool.accuracy),
+        "median epsilon": pool.epsilon.median,
+        "over all thresholds": pool.strongest_epsilon.median,
+    }
+
+
+def _floor_lines(floor: Floor) -> Lines:
+    return {"score": floor.score.value, **_accuracy_lines(floor.accuracy), "median epsilon": floor.epsilon_median}
+
+
+def _accuracy_lines(accuracy: Accuracies) -> Lines:
+    return {f"{name} accuracy": getattr(accuracy, name) for name in ("retain", "forget", "test")}
+
+
+def _seconds(seconds: float | None) -> Lines:
+    return {} if seconds is None else {"seconds per model": seconds}

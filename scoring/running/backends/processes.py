@@ -1,0 +1,171 @@
+"""Persistent worker processes with one thread each; the default.
+
+If a worker dies, its index is given to another one. A worker that runs out of memory ends, which frees its memory, and
+is not replaced while others are left.
+"""
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+import torch
+
+from scoring.jobs.job import Job, Row
+from scoring.running.backends import row_maker
+from starter_kit.errors import KitError, MachineError
+
+ATTEMPTS = 3
+"""How often one index may lose its worker before the run is given up."""
+
+OUT_OF_MEMORY = 77
+"""A worker's exit code when memory runs out."""
+
+LIKELY_CAUSES = {
+    "SIGKILL": ", which the system sends when memory runs out",
+    "SIGBUS": ", which the system sends when the shared memory in /dev/shm runs out",
+}
+
+START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+"""A fork server lets workers share one import of torch, and they inherit no locked thread of this process."""
+
+PRELOADED = ["scoring.running.pools", "torch._dynamo"]
+"""What the fork server imports once for all workers. The first step of an optimizer imports the latter: two seconds."""
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    number: int
+    index: int | None = None
+
+
+def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
+    """Run the indices on ``workers`` processes.
+
+    Raises:
+        MachineError: an index lost its worker three times.
+        Exception: whatever the job raised at an index.
+    """
+    waiting = list(reversed(indices))
+    lost: Counter[int] = Counter()
+    crew: list[_Worker] = []
+    try:
+        while waiting or any(worker.index is not None for worker in crew):
+            idle = [worker for worker in crew if worker.index is None]
+            while waiting and (idle or len(crew) < workers):
+                worker = idle.pop() if idle else _start(job, crew)
+                worker.index = waiting.pop()
+                _send(worker, worker.index)
+
+            by_pipe = {worker.pipe: worker for worker in crew if worker.index is not None}
+            for ready in wait(list(by_pipe)):
+                worker = by_pipe[ready]  # type: ignore[index]
+                index = worker.index
+                assert index is not None
+                try:
+                    result = worker.pipe.recv()
+                except (EOFError, ConnectionResetError):
+                    crew.remove(worker)
+                    reason = _reason(worker)
+                    lost[index] += 1
+                    if lost[index] == ATTEMPTS:
+                        raise MachineError(
+                            f"Run {index} lost its worker {ATTEMPTS} times: {reason}. "
+                            "Fewer workers (WORKERS=) need less memory."
+                        ) from None
+                    if worker.process.exitcode == OUT_OF_MEMORY:
+                        workers = max(1, workers - 1)
+                    waiting.append(index)
+                    continue
+                if isinstance(result, Exception):
+                    raise result
+                worker.index = None
+                yield index, result
+    finally:
+        for worker in crew:
+            worker.process.kill()
+            worker.process.join()
+            worker.pipe.close()
+
+
+def _start(job: Job, crew: list[_Worker]) -> _Worker:
+    """A new worker in the crew."""
+    # These make the workers' C library keep freed memory. A training step allocates and frees some megabytes; if they
+    # went back to the system each time, every step would pay for page faults.
+    for variable in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
+        os.environ.setdefault(variable, str(2**30))
+    context = multiprocessing.get_context(START_METHOD)
+    context.set_forkserver_preload(PRELOADED)
+    ours, theirs = context.Pipe()
+    taken = {worker.number for worker in crew}
+    number = next(number for number in range(len(crew) + 1) if number not in taken)
+    # Not daemonic: a submission may start processes of its own, such as a DataLoader's.
+    process = context.Process(  # type: ignore[attr-defined]
+        target=_work, args=(job, theirs, number), daemon=False
+    )
+    process.start()
+    theirs.close()
+    crew.append(_Worker(process, ours, number))
+    return crew[-1]
+
+
+def _send(worker: _Worker, index: int) -> None:
+    """Give a worker an index. If it is dead already, waiting for its answer will show that."""
+    try:
+        worker.pipe.send(index)
+    except (BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _reason(worker: _Worker) -> str:
+    """How a worker ended."""
+    worker.process.join()
+    worker.pipe.close()
+    code = worker.process.exitcode
+    if code == OUT_OF_MEMORY:
+        return "out of memory"
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        return f"killed by {name}{LIKELY_CAUSES.get(name, '')}"
+    return f"it ended with exit code {code}"
+
+
+def _work(job: Job, pipe: Connection, number: int) -> None:
+    """A worker's life: prepare, then make the rows that the pipe asks for until its other end is closed."""
+    # The parent handles Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Output of submissions would garble the progress bar. The serial backend shows it.
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    torch.set_num_threads(1)
+    if torch.cuda.is_available():
+        # Spread the workers over all GPUs: this is what "cuda" means in this worker.
+        torch.cuda.set_device(number % torch.cuda.device_count())
+    make = None
+    while True:
+        try:
+            index = pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return
+        try:
+            make = make or row_maker(job)
+            result: Row | Exception = make(index)
+        except (MemoryError, torch.OutOfMemoryError):
+            os._exit(OUT_OF_MEMORY)
+        except Exception as error:
+            # A pickled exception loses its traceback, which is needed to find a bug in the kit.
+            if not isinstance(error, KitError):
+                error.add_note(traceback.format_exc())
+            result = error
+        try:
+            pipe.send(result)
+        except (BrokenPipeError, ConnectionResetError):
+            return

@@ -1,0 +1,145 @@
+"""The pools of a score: which rows they need, which are stored, and making the rest."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from scoring.jobs.ceiling import CeilingJob, score_in
+from scoring.jobs.checkpoint import CheckpointJob
+from scoring.jobs.job import Job, Row
+from scoring.jobs.original import Original, OriginalJob
+from scoring.jobs.retrained import RetrainedJob
+from scoring.jobs.setting import Setting
+from scoring.jobs.stopwatch import StopwatchJob
+from scoring.jobs.unlearned import UnlearnedJob
+from scoring.judging.ceiling import SPLITS, Ceiling
+from scoring.judging.outputs import Identity, Outputs
+from scoring.learners.recipe import RecipeLearner
+from scoring.running.backends import Backend
+from scoring.running.keys import key_of
+from scoring.running.progress import Progress
+from scoring.running.store import digest_of_key, open_rows
+from scoring.running.workers import cores, gpus, run_on_shared_gpus
+from scoring.untrusted.checkpoints import Checkpoints
+from scoring.untrusted.submission import Submission
+from starter_kit.errors import KitError
+from starter_kit.task import Task
+
+STOPWATCH_RUNS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Pools:
+    """Makes the pools of one setting and keeps them in a store.
+
+    Attributes:
+        setting: task, device, seed and learner.
+        store: the folder of all finished rows.
+        backend: how jobs are run.
+        workers: how many run at a time; None for as many as the device can use.
+        progress: what the user sees of it.
+    """
+
+    setting: Setting
+    store: Path
+    backend: Backend
+    workers: int | None
+    progress: Progress
+
+    @property
+    def task(self) -> Task:
+        """The task of all pools."""
+        return self.setting.task
+
+    @cached_property
+    def identity(self) -> Identity:
+        """What all outputs of this setting carry."""
+        key = key_of(RetrainedJob(self.setting), self.setting.device)
+        return Identity(self.task.name, self.setting.seed, digest_of_key(key))
+
+    def of_task(self) -> "Pools":
+        """The pools of the task's own recipe, which accuracies are held against."""
+        if isinstance(self.setting.learner, RecipeLearner):
+            return self
+        return replace(self, setting=replace(self.setting, learner=RecipeLearner()))
+
+    @cached_property
+    def original(self) -> Original | None:
+        """The original model; None if the learner makes one for each unlearned model."""
+        if not self.setting.learner.one_original:
+            return None
+        return Original.of_row(self._fill("original", 1, OriginalJob(self.setting))[0])
+
+    def originals(self, models: int) -> Outputs:
+        """What the original models answer, before anything is forgotten."""
+        if self.original:
+            rows = [self.original.answers] * models
+        else:
+            rows = self._fill("original", models, OriginalJob(self.setting))
+        return Outputs.of_rows(self.identity, rows, models)
+
+    def retrained(self, models: int) -> Outputs:
+        """Models that never saw the forget set."""
+        if reason := self.setting.learner.why_one_at_a_time(self.task):
+            self.progress.say(f"retrained: the models are trained one at a time, because {reason}.")
+        rows = self._fill("retrained", models, RetrainedJob(self.setting))
+        return Outputs.of_rows(self.identity, rows, models)
+
+    def ceiling(self, retrained: Outputs, accuracy: Outputs | None = None) -> Ceiling:
+        """What retrained models score against each other; ``accuracy`` as for `judging.score`."""
+        rows = self._fill("ceiling", SPLITS, CeilingJob(retrained, accuracy), unit="splits")
+        return Ceiling(tuple(score_in(row) for row in rows))
+
+    def unlearned(self, submission: Submission, original: Original | None, models: int) -> Outputs:
+        """What the submission makes of the original model, or of one original per run."""
+        rows = self._fill(submission.name, models, UnlearnedJob(self.setting, submission, original))
+        return Outputs.of_rows(self.identity, rows, models)
+
+    def of_checkpoints(self, checkpoints: Checkpoints, original: Original, models: int) -> Outputs:
+        """What models answer that were made elsewhere."""
+        rows = self._fill(checkpoints.name, models, CheckpointJob(self.setting, checkpoints, original))
+        return Outputs.of_rows(self.identity, rows, models)
+
+    def seconds_alone(self) -> float:
+        """The median time to retrain one model, with as many workers side by side as submissions have."""
+        rows = self._fill("stopwatch", STOPWATCH_RUNS, StopwatchJob(self.setting, self.workers or cores()), unit="runs")
+        return float(np.median([row["seconds"] for row in rows]))
+
+    def _fill(self, name: str, models: int, job: Job, unit: str = "models") -> list[Row]:
+        """The rows that hold models 0 to ``models`` - 1 of a pool; missing ones are made now."""
+        units = range(-(-models // job.size))
+        prefix = f"{name}-{self.task.name.replace(':', '-')}"
+        rows = open_rows(self.store, prefix, key_of(job, self.setting.device))
+        with rows.lock(lambda: self.progress.say(f"{name}: another run is making this pool; waiting for it.")):
+            done, damaged = rows.read(units)
+            for index in damaged:
+                self.progress.say(f"{name}: row {index} in {rows.folder} is damaged; it is made again.")
+            missing = [index for index in units if index not in done]
+
+            def finished() -> int:
+                return sum(min(job.size, models - index * job.size) for index in done)
+
+            with self.progress.pool(name, models, finished(), unit) as show:
+                try:
+                    for index, row in self._run(job, missing):
+                        rows.write(index, row)
+                        done[index] = row
+                        show(finished())
+                except KitError as error:
+                    if done:
+                        error.add_note(f"{finished()} of {models} {unit} are finished and kept in {rows.folder}.")
+                    raise
+        return [done[index] for index in units]
+
+    def _run(self, job: Job, units: list[int]) -> Iterator[tuple[int, Row]]:
+        """The units' rows, made by as many workers as were asked for or can be used."""
+        on_gpus = gpus(self.setting.device)
+        if self.workers or not on_gpus:
+            return self.backend(job, units, self.workers or cores())
+        if job.shares_gpu:
+            return run_on_shared_gpus(self.backend, job, units, on_gpus, most=max(cores(), on_gpus))
+        # A group of models fills a GPU by itself.
+        return self.backend(job, units, on_gpus)

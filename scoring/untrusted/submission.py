@@ -1,0 +1,80 @@
+"""A submission file, and running it."""
+
+import hashlib
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from starter_kit.contract import read_source, signature
+from starter_kit.errors import SubmissionError
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission as it was read. Later edits of the file do not affect a run that has begun.
+
+    Attributes:
+        path: where it was read.
+        source: its text.
+    """
+
+    path: Path
+    source: str
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.path.stem
+
+    @property
+    def sha256(self) -> str:
+        """Of the source, in hexadecimal."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
+
+    def execute(self) -> Callable:
+        """Execute the file in a new module and return its ``unlearning``.
+
+        Each time a new module, so that what one run leaves in a global does not reach the next.
+
+        Raises:
+            SubmissionError: the file cannot be executed, or ``unlearning`` is no function.
+        """
+        module = ModuleType(f"submission_{self.name}")
+        module.__file__ = str(self.path)
+        # Data classes and pickling look up a class's module by name.
+        sys.modules[module.__name__] = module
+        try:
+            exec(compile(self.source, str(self.path), "exec"), module.__dict__)
+        except ModuleNotFoundError as error:
+            raise SubmissionError(
+                f"{self.path} imports {error.name!r}, which is not installed here. A submission can count on torch, "
+                "torchvision, numpy and scipy; anything else must also be installed on Kaggle."
+            ) from error
+        except (Exception, SystemExit) as error:
+            raise SubmissionError(f"{self.path} cannot be imported:\n{self.explain(error)}") from error
+        function = getattr(module, "unlearning", None)
+        if not callable(function):
+            found = type(function).__name__
+            raise SubmissionError(f"{self.path}: expected a function {signature('unlearning')}, found {found}.")
+        return function
+
+    def explain(self, error: BaseException) -> str:
+        """An error's traceback, starting at the submission's own frames."""
+        report = traceback.TracebackException.from_exception(error)
+        ours = [at for at, frame in enumerate(report.stack) if frame.filename == str(self.path)]
+        report.stack = traceback.StackSummary.from_list(report.stack[ours[0] :] if ours else report.stack)
+        return "".join(report.format(chain=False)).rstrip()
+
+
+def read(path: Path) -> Submission:
+    """Read a submission, check it, and execute it once.
+
+    Raises:
+        SubmissionError: there is no such file, a static check fails, or executing it fails.
+    """
+    submission = Submission(path, read_source(path))
+    submission.execute()
+    return submission

@@ -1,0 +1,1 @@
+"""What the competition fixed: its training recipe and the layout of its input folder."""

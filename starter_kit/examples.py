@@ -1,0 +1,173 @@
+"""What a submission receives: examples, batches of them, and the loaders that deal the batches.
+
+Two conventions exist in public code. The starting kit's batches unpack as ``inputs, targets``; those of the
+competition's notebook are dictionaries with ``batch["image"]`` and ``batch["age_group"]``. A ``Batch`` supports both.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data._utils.collate import default_collate_fn_map
+
+BATCH_SIZE = 64
+"""The competition's batch size."""
+
+KEYS = ("image", "age_group", "image_id", "age", "person_id")
+"""The competition's names for the columns of an example."""
+
+BATCHES_PER_LOOKUP = 64
+"""How many batches a loader looks up at once, which makes the cost of the look-up itself negligible."""
+
+
+class Batch(tuple[Tensor, Tensor]):
+    """A batch of examples, or a single one: a pair ``(inputs, targets)`` that also has the competition's keys.
+
+    ``inputs, targets = batch``, ``batch[0]``, ``batch["image"]`` and ``dict(batch)`` all work. For B examples each
+    value is a tensor with B rows; a single example lacks that axis.
+    """
+
+    _rest: Callable[[], dict[str, Tensor]]
+
+    def __new__(cls, inputs: Tensor, targets: Tensor, rest: Callable[[], dict[str, Tensor]]) -> "Batch":
+        """The pair, and a function that returns the other columns when one of them is asked for."""
+        batch = super().__new__(cls, (inputs, targets))
+        # Few methods ask for ids, so these columns are looked up on demand.
+        batch._rest = rest
+        return batch
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Batch, (self[0], self[1], partial(dict, self._rest()))
+
+    def keys(self) -> tuple[str, ...]:
+        """The names of all columns."""
+        return KEYS
+
+    def __contains__(self, key: object) -> bool:
+        return key in KEYS if isinstance(key, str) else super().__contains__(key)
+
+    def __getitem__(self, key: Any) -> Any:
+        match key:
+            case "image":
+                return super().__getitem__(0)
+            case "age_group":
+                return super().__getitem__(1)
+            case str() if key in KEYS:
+                return self._rest()[key]
+            case str():
+                raise KeyError(f"a batch has {', '.join(KEYS)}; it has no {key!r}")
+            case _:
+                return super().__getitem__(key)
+
+
+class Examples(Dataset[Batch]):
+    """A set of examples, held as whole tensors so that a batch takes one look-up instead of one per example.
+
+    Args:
+        inputs: [n, ...] float32, or int64 for tokens.
+        targets: [n] int64 classes, or [n, L] int64 with -100 where nothing is asked.
+        image_id: [n] int64, identifies an example within its task.
+        person_id: [n] int64, the person whose example it is: the unit of a request.
+    """
+
+    def __init__(self, inputs: Tensor, targets: Tensor, image_id: Tensor, person_id: Tensor) -> None:
+        self.inputs, self.targets = inputs, targets
+        self.image_id, self.person_id = image_id, person_id
+
+    @property
+    def columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Inputs, targets, image_id and person_id."""
+        return self.inputs, self.targets, self.image_id, self.person_id
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> Batch:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range for {len(self)} examples")
+        return Batch(self.inputs[index], self.targets[index], partial(self._rest, torch.tensor(index)))
+
+    def __getitems__(self, indices: Sequence[int]) -> "_Rows":
+        return _Rows(self, indices)
+
+    def take(self, index: Tensor) -> Batch:
+        """The examples at [B] int64 positions, as one batch that shares no memory with this set."""
+        index = index.to(self.targets.device)
+        inputs, targets = self.inputs.index_select(0, index), self.targets.index_select(0, index)
+        return Batch(inputs, targets, partial(self._rest, index))
+
+    def _rest(self, index: Tensor) -> dict[str, Tensor]:
+        """The columns besides the pair at ``index``; the class stands in for the age."""
+        columns = {"image_id": self.image_id, "age": self.targets, "person_id": self.person_id}
+        return {name: column[index] for name, column in columns.items()}
+
+    def to(self, device: torch.device) -> "Examples":
+        """The same examples on a device."""
+        return Examples(*(column.to(device) for column in self.columns))
+
+
+class _Rows(Sequence[Batch]):
+    """The rows that a ``DataLoader`` asked for. Nothing is looked up until it is clear that they form one batch."""
+
+    def __init__(self, examples: Examples, indices: Sequence[int]) -> None:
+        self.examples, self.indices = examples, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.examples[self.indices[index]]
+
+
+def _collate(rows: Sequence[Batch], *, collate_fn_map: Mapping | None = None) -> Batch:
+    """One batch of rows; a single look-up if they come straight from an ``Examples``."""
+    if isinstance(rows, _Rows):
+        return rows.examples.take(torch.tensor(rows.indices))
+    inputs, targets = (torch.stack([row[part] for row in rows]) for part in (0, 1))
+    return Batch(inputs, targets, lambda: {key: default_collate([row[key] for row in rows]) for key in KEYS[2:]})
+
+
+# PyTorch's own extension point for new types of samples. Unlike a collate_fn, it reaches the loaders that a submission
+# builds over `retain.dataset`, whatever wraps it (Subset, ConcatDataset).
+default_collate_fn_map[Batch] = _collate
+
+
+def split_into_batches(rows: Tensor, size: int) -> list[Tensor]:
+    """Split rows into batches of ``size``. A single trailing row joins the batch before it.
+
+    Batch norm cannot train on a batch of one, so no batch has one row unless there is only one row in all.
+    """
+    batches = list(rows.split(size))
+    if len(batches) > 1 and len(batches[-1]) == 1 < size:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+class ExampleLoader(DataLoader[Batch]):
+    """A ``DataLoader`` over an ``Examples`` that looks up many batches at once and deals slices of them.
+
+    Each pass draws its order from torch's global generator. No example is left out: the last batch may be smaller, or
+    one larger, because a single trailing example joins the batch before it.
+    """
+
+    def __init__(self, examples: Examples, batch_size: int = BATCH_SIZE, shuffle: bool = True) -> None:
+        super().__init__(examples, batch_size=batch_size, shuffle=shuffle)
+        self.examples, self.rows, self.shuffled = examples, batch_size, shuffle
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.examples), self.rows)
+        return full + (rest > 1 or full == 0)
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        size = len(self.examples)
+        order = torch.randperm(size) if self.shuffled else torch.arange(size)
+        batches = split_into_batches(order.to(self.examples.targets.device), self.rows)
+        for start in range(0, len(batches), BATCHES_PER_LOOKUP):
+            some = batches[start : start + BATCHES_PER_LOOKUP]
+            lengths = [len(index) for index in some]
+            inputs, targets = self.examples.take(torch.cat(some))
+            for piece, wanted, index in zip(inputs.split(lengths), targets.split(lengths), some, strict=True):
+                yield Batch(piece, wanted, partial(self.examples._rest, index))

@@ -1,0 +1,67 @@
+"""A task: examples split as the competition splits them, with the network and the recipe that go with them."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from starter_kit.examples import Examples
+from starter_kit.training import Recipe
+
+DATA = Path("out/data")
+"""Where tasks look for data sets, and where they download them to."""
+
+SETS = ("retain", "forget", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is to be learned, and which part of it is to be forgotten. `task_contract.py` says what it must fulfil.
+
+    Attributes:
+        name: the name of the file that defines the task, followed by ":SIZE" unless the size is the default one.
+        network: returns a freshly initialised network, drawn from torch's global generator. It maps a batch of inputs
+            to logits [B, C], or [B, C, L] where an answer is a sequence of L classes.
+        recipe: how the original and the retrained models are trained.
+        retain: training examples to keep.
+        forget: training examples to forget. The original model is trained on retain and forget.
+        validation: held out; submissions receive it.
+        test: held out; submissions never see it.
+        module: the module that defines the task, filled in by `tasks.load`. Its source is part of every row's key.
+    """
+
+    name: str
+    network: Callable[[], nn.Module]
+    recipe: Recipe
+    retain: Examples
+    forget: Examples
+    validation: Examples
+    test: Examples
+    module: str = field(default="", kw_only=True)
+
+    @property
+    def sets(self) -> dict[str, Examples]:
+        """The four disjoint sets by name."""
+        return {name: getattr(self, name) for name in SETS}
+
+    @property
+    def train(self) -> Examples:
+        """The training set of the original model: the retain set followed by the forget set."""
+        return Examples(*(torch.cat(pair) for pair in zip(self.retain.columns, self.forget.columns, strict=True)))
+
+    def to(self, device: torch.device) -> "Task":
+        """The same task with its examples on a device."""
+        retain, forget, validation, test = (examples.to(device) for examples in self.sets.values())
+        return replace(self, retain=retain, forget=forget, validation=validation, test=test)
+
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal, of the name, all examples and the recipe. It is the same on every machine."""
+        digest = hashlib.sha256(f"{self.name} {self.recipe}".encode())
+        for name, examples in self.sets.items():
+            for column in examples.columns:
+                digest.update(f"{name} {column.dtype} {tuple(column.shape)}".encode())
+                digest.update(column.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
