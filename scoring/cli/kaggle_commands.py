@@ -14,6 +14,7 @@ from scoring.cli.console import messages, reporting_errors, results, say, warn
 from scoring.cli.options import (
     FEWEST_MODELS,
     MADE,
+    REPORTS,
     BackendName,
     Data,
     Device,
@@ -28,7 +29,7 @@ from scoring.cli.options import (
 from starter_kit.kaggle import bundle as bundles
 from starter_kit.kaggle.bundle import BUNDLES, COMPETITION, METADATA
 from starter_kit.kaggle.client import Patience, connect
-from starter_kit.kaggle.past import REPORTS, local_scores, past_submissions
+from starter_kit.kaggle.past import local_scores, past_submissions
 from starter_kit.kaggle.upload import Pace, Uploader
 
 INTERRUPTED = "Stopped waiting. What runs on Kaggle goes on; `make submissions` shows it."

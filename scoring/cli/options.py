@@ -19,6 +19,9 @@ FEWEST_MODELS = 8
 MADE = Path("out")
 """The folder of everything that the kit makes."""
 
+REPORTS = MADE / "reports"
+"""The folder of all reports."""
+
 
 def _models(value: int) -> int:
     if value < FEWEST_MODELS:

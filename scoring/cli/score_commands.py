@@ -9,6 +9,7 @@ import typer
 from scoring.cli.console import reporting_errors, results, say, say_error, say_notes
 from scoring.cli.options import (
     MADE,
+    REPORTS,
     BackendName,
     Data,
     Device,
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from scoring.run import Result
 
 DEFAULT_SUBMISSION = Path("submissions/finetune.py")
-
-REPORTS = MADE / "reports"
-"""The folder of all reports."""
 
 INTERRUPTED = "Stopped. Finished models are kept; the same command continues from there."
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,29 +9,21 @@ import torch
 from scoring.jobs.evaluation import answer_of_one, answers
 from scoring.jobs.job import Row
 from scoring.jobs.original import Original
-from scoring.jobs.setting import Setting
+from scoring.jobs.setting import SettingJob
 from scoring.untrusted.checkpoints import Checkpoints
 from starter_kit.errors import SubmissionError
 
 
 @dataclass(frozen=True, eq=False)
-class CheckpointJob:
+class CheckpointJob(SettingJob):
     """The answers of models in a zip or a folder. A worker holds one of them at a time."""
 
-    setting: Setting
     checkpoints: Checkpoints
     original: Original
-    size: ClassVar[int] = 1
-    shares_gpu: ClassVar[bool] = False
-
-    @property
-    def code(self) -> tuple[str, ...]:
-        """What reads checkpoints and evaluates."""
-        return self.setting.code_with(__name__)
 
     def key(self) -> dict[str, str]:
         """The setting, the files and the original's weights."""
-        return self.setting.key() | {"checkpoints": self.checkpoints.sha256, "original": self.original.sha256}
+        return self.setting.key | {"checkpoints": self.checkpoints.sha256, "original": self.original.sha256}
 
     def prepare(self) -> Callable[[int], Row]:
         """The function that reads checkpoint ``index`` and evaluates the model."""

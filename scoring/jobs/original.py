@@ -3,14 +3,13 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from scoring.jobs.evaluation import answer_of_one, row_of
 from scoring.jobs.job import Row
-from scoring.jobs.setting import Setting, clock
+from scoring.jobs.setting import SettingJob, clock
 
 STATE = "state."
 """The prefix of the weights in a row."""
@@ -43,22 +42,8 @@ class Original:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
-class OriginalJob:
+class OriginalJob(SettingJob):
     """Learns the original model, or one original per unlearned model; a row holds its weights and answers."""
-
-    setting: Setting
-    size: ClassVar[int] = 1
-    shares_gpu: ClassVar[bool] = False
-
-    @property
-    def code(self) -> tuple[str, ...]:
-        """What learns and evaluates."""
-        return self.setting.code_with(__name__)
-
-    def key(self) -> dict[str, str]:
-        """The setting alone."""
-        return self.setting.key()
 
     def prepare(self) -> Callable[[int], Row]:
         """The function that learns original ``index`` and evaluates it."""

@@ -1,41 +1,30 @@
 """Retrained models: learned from the retain set alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
 
 from scoring.jobs.evaluation import answer_of_one, row_of
 from scoring.jobs.job import Row
-from scoring.jobs.setting import Setting, clock
+from scoring.jobs.setting import Setting, SettingJob, clock
 from starter_kit.task import Task
 
 
-@dataclass(frozen=True, eq=False)
-class RetrainedJob:
+class RetrainedJob(SettingJob):
     """Retrained models in groups, each learned together where that is possible.
 
     Groups are fixed by index, so that a model depends neither on how many are asked for nor on who makes it.
     """
-
-    setting: Setting
-    shares_gpu: ClassVar[bool] = False
 
     @property
     def size(self) -> int:
         """The learner's group size on this device."""
         return self.setting.learner.group_size(self.setting.device)
 
-    @property
-    def code(self) -> tuple[str, ...]:
-        """What learns and evaluates."""
-        return self.setting.code_with(__name__)
-
     def key(self) -> dict[str, str]:
         """The setting and the group size, on which the rounding of sums depends."""
-        return self.setting.key() | {"group": str(self.size)}
+        return self.setting.key | {"group": str(self.size)}
 
     def prepare(self) -> Callable[[int], Row]:
         """The function that learns group ``index`` and evaluates its models."""

@@ -1,7 +1,9 @@
-"""What all jobs share: the task, the learner, the device, the seeds, and a clock."""
+"""What jobs share: the task, the learner, the device, the seeds, a clock, and how a job describes itself."""
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -36,12 +38,12 @@ class Setting:
         spawned = np.random.SeedSequence(self.seed, spawn_key=(ROLES[role], index))
         return int(spawned.generate_state(1, np.uint64)[0])
 
+    @cached_property
     def key(self) -> dict[str, str]:
-        """Everything besides code that decides a model of this setting."""
-        network = self.task.network()
+        """Everything besides code that decides a model of this setting. Hashing the examples may take seconds."""
         return {
             "task": self.task.digest(),
-            "network": str(network),
+            "network": str(self.task.network()),
             "seed": str(self.seed),
             "learner": self.learner.name,
             **self.learner.key(),
@@ -52,6 +54,31 @@ class Setting:
         network = self.task.network
         of_network = getattr(network, "func", network).__module__
         return modules_behind(*modules, self.task.module, of_network, *self.learner.code)
+
+
+@dataclass(frozen=True, eq=False)
+class SettingJob:
+    """The part that most jobs have in common: rows of one model each, decided by a setting.
+
+    A job adds ``prepare`` and, if more than the setting decides its rows, extends ``key``.
+    """
+
+    setting: Setting
+    shares_gpu: ClassVar[bool] = False
+
+    @property
+    def size(self) -> int:
+        """One model per row."""
+        return 1
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The job's own module, the task with its network, the learner, and all of the kit that they import."""
+        return self.setting.code_with(type(self).__module__)
+
+    def key(self) -> dict[str, str]:
+        """The setting alone."""
+        return self.setting.key
 
 
 def clock(device: torch.device | str) -> float:

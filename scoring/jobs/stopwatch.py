@@ -2,32 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
 from scoring.jobs.job import Row
-from scoring.jobs.setting import Setting, clock
+from scoring.jobs.setting import SettingJob, clock
 from starter_kit.task import Task
 
 
 @dataclass(frozen=True, eq=False)
-class StopwatchJob:
+class StopwatchJob(SettingJob):
     """Times one epoch of the task's recipe and multiplies. Submissions run one model at a time, so this does too."""
 
-    setting: Setting
     workers: int
-    size: ClassVar[int] = 1
-    shares_gpu: ClassVar[bool] = False
-
-    @property
-    def code(self) -> tuple[str, ...]:
-        """What learns."""
-        return self.setting.code_with(__name__)
 
     def key(self) -> dict[str, str]:
         """The setting, and how many workers share the machine."""
-        return self.setting.key() | {"workers": str(self.workers)}
+        return self.setting.key | {"workers": str(self.workers)}
 
     def prepare(self) -> Callable[[int], Row]:
         """The function that takes the time."""

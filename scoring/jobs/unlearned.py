@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from scoring.jobs.evaluation import answer_of_one, row_of
 from scoring.jobs.job import Row
 from scoring.jobs.original import Original
-from scoring.jobs.setting import Setting, clock
+from scoring.jobs.setting import SettingJob, clock
 from scoring.untrusted.submission import Submission
 from starter_kit.errors import SubmissionError
 from starter_kit.examples import ExampleLoader
@@ -19,7 +19,7 @@ from starter_kit.training import seed_everything
 
 
 @dataclass(frozen=True, eq=False)
-class UnlearnedJob:
+class UnlearnedJob(SettingJob):
     """A submission's runs, each on an original model of its own.
 
     If all start from one original, each run gets a copy of it, and a fresh network with the weights that the run left
@@ -27,26 +27,18 @@ class UnlearnedJob:
     own index, and the module that the run left is judged as it is.
 
     Attributes:
-        setting: task, learner, device and seed.
         submission: the file to run.
         original: the original that all runs start from; None if each has its own.
     """
 
-    setting: Setting
     submission: Submission
     original: Original | None
-    size: ClassVar[int] = 1
     shares_gpu: ClassVar[bool] = True
-
-    @property
-    def code(self) -> tuple[str, ...]:
-        """What runs a submission, learns and evaluates."""
-        return self.setting.code_with(__name__)
 
     def key(self) -> dict[str, str]:
         """The setting, the submission's source and the original's weights."""
         original = self.original.sha256 if self.original else "one per model"
-        return self.setting.key() | {"submission": self.submission.sha256, "original": original}
+        return self.setting.key | {"submission": self.submission.sha256, "original": original}
 
     def prepare(self) -> Callable[[int], Row]:
         """The function that runs the submission with the seed of ``index`` and evaluates the model."""

@@ -117,7 +117,7 @@ class CeilingRecord(_Part):
     """What retrained models score against each other, over random splits."""
 
     value: float
-    band: tuple[float, float] = Field(description="95 % of single pairs of pools score within it.")
+    band: tuple[float, float] = Field(description="About 95 % of single pairs of pools score within it.")
     forgetting_quality: Share
     epsilon_median: Epsilon
     strongest_epsilon_median: Epsilon
@@ -155,7 +155,7 @@ def record_of(result: Result) -> Report:
     reason, ratio = not_comparable(len(retrained)), time_ratio(result)
     return Report(
         submission=Source(name=result.submission.name, sha256=result.submission.sha256),
-        task=Source(name=setting.task.name, sha256=setting.task.digest()),
+        task=Source(name=setting.task.name, sha256=setting.key["task"]),
         run=Run(
             models=len(retrained),
             seed=setting.seed,

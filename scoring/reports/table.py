@@ -39,14 +39,22 @@ def table(report: Report) -> Table:
     _add_blocks(table, list(columns.values()))
     ratio = report.time.ratio
     table.add_row("time over retraining", "" if ratio is None else f"{ratio:.2f}", "1")
-    low, high = ceiling.band
-    table.caption = (
-        f"{report.submission.name} reaches {100 * report.unlearned.score.value / ceiling.value:.0f} % of the ceiling.\n"
-        f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs.\n"
-        f"With {report.run.models} models the largest finite epsilon is "
-        f"{report.unlearned.epsilon.largest_possible:.2f}."
-    )
+    table.caption = "\n".join(_captions(report))
     return table
+
+
+def _captions(report: Report) -> list[str]:
+    """How to read the score, one sentence per line."""
+    score, ceiling = report.unlearned.score.value, report.ceiling
+    low, high = ceiling.band
+    found = [
+        f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs.",
+        f"With {report.run.models} models the largest finite epsilon is "
+        f"{report.unlearned.epsilon.largest_possible:.2f}.",
+    ]
+    if ceiling.value:
+        found.insert(0, f"{report.submission.name} reaches {100 * score / ceiling.value:.0f} % of the ceiling.")
+    return found
 
 
 def judged_table(path: Path, judged: Judged) -> Table:

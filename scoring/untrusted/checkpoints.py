@@ -109,6 +109,7 @@ def _in_zip(path: Path, models: int, limit: int) -> tuple[str, ...]:
         with zipfile.ZipFile(path) as archive:
             listed = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
+        # zipfile raises the last two for a version or a flag that it does not know, and for a name that is not UTF-8.
         raise SubmissionError(
             f"{path} cannot be read as a zip file ({error}). Expected the submission.zip of a run."
         ) from error

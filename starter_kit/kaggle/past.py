@@ -11,8 +11,6 @@ from starter_kit.kaggle.client import NoAnswerError, Patience, RefusedError, cal
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
 
-REPORTS = Path("out/reports")
-
 
 @dataclass(frozen=True)
 class LocalScore:
@@ -57,7 +55,7 @@ class PastSubmission:
     local: tuple[LocalScore, ...]
 
 
-def local_scores(sha256: str, folder: Path = REPORTS) -> tuple[LocalScore, ...]:
+def local_scores(sha256: str, folder: Path) -> tuple[LocalScore, ...]:
     """The scores in all reports on a submission whose SHA-256 begins with ``sha256``."""
     return tuple(local for found, local in _reports(folder) if sha256 and found.startswith(sha256))
 
@@ -78,9 +76,7 @@ def _reports(folder: Path) -> Iterator[tuple[str, LocalScore]]:
             continue
 
 
-def past_submissions(
-    api: "KaggleApi", competition: str, patience: Patience, folder: Path = REPORTS
-) -> list[PastSubmission]:
+def past_submissions(api: "KaggleApi", competition: str, patience: Patience, folder: Path) -> list[PastSubmission]:
     """Your submissions to a competition, newest first.
 
     Raises:

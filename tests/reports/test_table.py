@@ -1,0 +1,79 @@
+"""The terminal table of one result."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from scoring.reports.record import Report
+from scoring.reports.table import table
+
+EPSILONS = {"median": 3.5, "examples": [3.5]}
+SCORES = {"value": 0.05, "forgetting_quality": 0.05, "retain_ratio": 1.0, "test_ratio": 1.0}
+ACCURACY = dict.fromkeys(("retain", "forget", "validation", "test"), 0.5)
+
+
+def report(ceiling=0.2, ratio: float | None = 0.125) -> Report:
+    return Report.model_validate(
+        {
+            "submission": {"name": "mine", "sha256": "0" * 64},
+            "task": {"name": "digits", "sha256": "1" * 64},
+            "run": {"models": 64, "seed": 0, "learner": "recipe", "reference": "abc", "host": {}},
+            "rules": {
+                "version": 1,
+                "families": [],
+                "delta": 1e-5,
+                "official_models": 512,
+                "comparable": False,
+                "reason": "few",
+            },
+            "unlearned": {
+                "score": SCORES,
+                "accuracy": ACCURACY,
+                "epsilon": EPSILONS | {"undecided": 0, "largest_possible": 4.143},
+                "strongest_epsilon": EPSILONS,
+            },
+            "time": {"seconds": None if ratio is None else 0.1, "ratio": ratio, "budget": 0.2},
+            "retrained": {"accuracy": ACCURACY, "seconds": 0.1, "seconds_alone": 0.8},
+            "ceiling": {
+                "value": ceiling,
+                "band": (0.0, 2 * ceiling),
+                "forgetting_quality": ceiling,
+                "epsilon_median": 1.5,
+                "strongest_epsilon_median": 2.0,
+                "splits": 30,
+            },
+            "floor": {"score": SCORES | {"value": 0.0}, "accuracy": ACCURACY, "epsilon_median": 50.0},
+            "notes": [],
+        }
+    )
+
+
+def printed(report: Report) -> str:
+    console = Console(width=90, file=io.StringIO())
+    console.print(table(report))
+    return console.file.getvalue()
+
+
+def test_a_score_is_read_as_a_share_of_the_ceiling():
+    text = printed(report())
+    assert "mine reaches 25 % of the ceiling." in text
+    assert "An exact method scores 0.000 to 0.400 in about 95 % of runs." in text
+    assert "With 64 models the largest finite epsilon is 4.14." in text
+
+
+def test_a_ceiling_of_zero_has_no_shares():
+    """Where retrained models can always be told apart, nothing is a share of that."""
+    text = printed(report(ceiling=0.0))
+    assert "of the ceiling" not in text
+    assert "0.0500" in text
+
+
+@pytest.mark.parametrize(("ratio", "cell"), [(0.125, "0.12"), (None, "")])
+def test_a_time_that_is_unknown_stays_empty(ratio, cell):
+    row = next(line for line in printed(report(ratio=ratio)).splitlines() if "time over retraining" in line)
+    assert row.split("│")[2].strip() == cell
+
+
+def test_it_fits_into_eighty_characters():
+    assert max(map(len, printed(report()).splitlines())) <= 80
