@@ -62,7 +62,7 @@ lint: $(READY)  ## check lint, format and types
 test: $(READY)  ## run the tests
 	@$(RUN) -m pytest
 
-official: $(READY)  ## check that 512 models give sensible results; half an hour
+official: $(READY)  ## check that 512 models give sensible results; some twenty minutes
 	@$(RUN) -m pytest -m official
 
 check: lint test  ## what continuous integration runs
