@@ -86,7 +86,8 @@ def table(compared: Comparison) -> Table:
     )
     low, high = ceiling.band
     table.caption = (
-        f"Retain, forget and test are accuracies. An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs."
+        f"Retain, forget and test are accuracies.\n"
+        f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs."
     )
     table.add_column("submission", no_wrap=True)
     for heading in ("score", "forgetting\nquality", "retain", "forget", "test", "median\nepsilon", "attack", "time"):

@@ -84,7 +84,7 @@ class Pools:
     def retrained(self, models: int) -> Outputs:
         """Models that never saw the forget set."""
         if reason := self.setting.learner.why_one_at_a_time(self.task):
-            self.progress.say(f"retrained: the models are trained one at a time, because {reason}.")
+            self.progress.say(f"retrained: one model at a time, because this network cannot be fused: {reason}.")
         rows = self._fill("retrained", models, RetrainedJob(self.setting))
         return Outputs.of_rows(self.identity, rows, models)
 

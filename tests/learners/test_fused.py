@@ -169,7 +169,7 @@ def test_what_cannot_be_fused_is_trained_one_at_a_time(tmp_path, capsys):
     pools = make_pools(tmp_path)
     pools = replace(pools, setting=replace(pools.setting, task=task))
     outputs = pools.retrained(3)
-    assert "the models are trained one at a time, because it contains Dropout." in capsys.readouterr().err
+    assert "one model at a time, because this network cannot be fused: it contains Dropout." in capsys.readouterr().err
     seed_everything(int(outputs.seeds[2]))
     net = task.network()
     train(net, task.retain, task.recipe)
