@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from scoring.untrusted.safetensors_file import tensors_in_safetensors
+
 PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch \w+Storage")
 """The globals in the pickle of a file that holds named tensors and nothing else."""
 
@@ -26,6 +28,19 @@ def weights_in_file(content: bytes, original: Mapping[str, Tensor]) -> dict[str,
         ValueError: torch.save did not write the file, or its weights are unlike ``original``. The message says why.
     """
     return checked(_load(content), original)
+
+
+def weights_in_safetensors(content: bytes, original: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights in the bytes of a ``.safetensors`` file, under the same conditions as those in a ``.pth``.
+
+    Args:
+        content: the whole file.
+        original: weights with the expected names, shapes and types.
+
+    Raises:
+        ValueError: it is not such a file, or its weights are unlike ``original``. The message says why.
+    """
+    return checked(tensors_in_safetensors(content, len(original)), original)
 
 
 def _load(content: bytes) -> object:
