@@ -35,7 +35,6 @@ class Reference:
         original: the original model; None if the learner makes one for each unlearned model.
         retrained: models that never saw the forget set. Forgetting is held against these.
         accuracy: retrained models of the task's own recipe. Accuracy is held against these.
-        seconds_alone: the time to retrain one model by itself.
         ceiling: what retrained models score against each other.
         floor: the original models, untouched.
     """
@@ -44,7 +43,6 @@ class Reference:
     original: Original | None
     retrained: Outputs
     accuracy: Outputs
-    seconds_alone: float
     ceiling: Ceiling
     floor: Judged
 
@@ -84,9 +82,11 @@ def run(path: Path, pools: Pools, models: int) -> Result:
         MachineError: this machine failed.
     """
     submission = read(path)
-    original = pools.original
-    # The first run comes before the long work, so that a mistake shows at once.
-    pools.unlearned(submission, original, 1)
+    if pools.backend.isolates:
+        # A mistake shows before the long work. Without isolation that work comes first: no model may be made in a
+        # process that a submission has run in.
+        pools.execute(submission)
+        pools.unlearned(submission, pools.original, 1)
     return judge(submission, prepare(pools, models))
 
 
@@ -150,7 +150,6 @@ def prepare(pools: Pools, models: int) -> Reference:
         original=original,
         retrained=retrained,
         accuracy=accuracy,
-        seconds_alone=pools.seconds_alone(),
         ceiling=pools.ceiling(pool, None if accuracy is retrained else accuracy),
         floor=Judged(floor, score(floor, retrained, accuracy)),
     )

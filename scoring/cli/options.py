@@ -90,6 +90,15 @@ Workers = Annotated[
         "--workers", min=1, show_default="one per core; on a GPU as many as pay off", help="Models made in parallel."
     ),
 ]
+Limit = Annotated[
+    float | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        show_default="3 x the training time of the original model, at least 60",
+        help="Seconds that one run of the submission may take.",
+    ),
+]
 BackendName = Annotated[
     str,
     typer.Option(
@@ -101,7 +110,14 @@ BackendName = Annotated[
 
 
 def pools_of(
-    task: str, data: Path | None, device: str, seed: int, store: Path, workers: int | None, backend: str
+    task: str,
+    data: Path | None,
+    device: str,
+    seed: int,
+    store: Path,
+    workers: int | None,
+    backend: str,
+    limit: float | None = None,
 ) -> "Pools":
     """The pools that the options describe."""
     from scoring.jobs.setting import Setting
@@ -111,5 +127,10 @@ def pools_of(
     from starter_kit import tasks
 
     return Pools(
-        Setting(tasks.load(task, data), device, seed), store, backends.load(backend), workers, Progress(messages)
+        Setting(tasks.load(task, data), device, seed),
+        store,
+        backends.load(backend),
+        workers,
+        Progress(messages),
+        limit,
     )

@@ -13,6 +13,7 @@ from scoring.cli.options import (
     BackendName,
     Data,
     Device,
+    Limit,
     Models,
     Out,
     Seed,
@@ -45,6 +46,7 @@ def score_command(
     out: Out = None,
     store: Store = MADE / "store",
     workers: Workers = None,
+    limit: Limit = None,
     backend: BackendName = "processes",
     checkpoints: Annotated[
         Path | None, typer.Option("--checkpoints", help="Score this zip or folder of checkpoints instead.")
@@ -63,7 +65,7 @@ def score_command(
         if submission and checkpoints:
             raise InputError(f"Expected SUBMISSION= or CHECKPOINTS=, found both: {submission} and {checkpoints}.")
         _check_place(out)
-        pools = pools_of(task, data, device, seed, store, workers, backend)
+        pools = pools_of(task, data, device, seed, store, workers, backend, limit)
         if checkpoints:
             result = run.run_checkpoints(checkpoints, pools, models)
         else:
@@ -86,6 +88,7 @@ def compare_command(
     ] = None,
     store: Store = MADE / "store",
     workers: Workers = None,
+    limit: Limit = None,
     backend: BackendName = "processes",
 ) -> None:
     """Score several submissions and rank them.
@@ -101,7 +104,7 @@ def compare_command(
     with reporting_errors(INTERRUPTED):
         _check_place(out)
         paths = submissions or sorted(Path("submissions").glob("[!_]*.py"))
-        pools = pools_of(task, data, device, seed, store, workers, backend)
+        pools = pools_of(task, data, device, seed, store, workers, backend, limit)
         compared = run.compare(paths, pools, models)
         folder = out or folder_of(REPORTS, pools.task.name, seed, models, "comparison")
         comparison.write(compared, comparison.record_of_comparison(compared), folder)

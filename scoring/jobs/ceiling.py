@@ -8,14 +8,14 @@ from typing import ClassVar
 import numpy as np
 
 from scoring.jobs.code import modules_behind
-from scoring.jobs.job import Row
+from scoring.jobs.job import OwnCode, Row
 from scoring.judging.ceiling import score_of_split
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import RULES_VERSION, Score
 
 
 @dataclass(frozen=True, eq=False)
-class CeilingJob:
+class CeilingJob(OwnCode):
     """Scores random halves of retrained models against each other; a row is the score of one split.
 
     Attributes:

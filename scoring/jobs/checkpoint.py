@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from scoring.jobs.evaluation import answer_of_one, answers
+from scoring.jobs.evaluation import answer_of_one, answers, made
 from scoring.jobs.job import Row
 from scoring.jobs.original import Original
 from scoring.jobs.setting import SettingJob
@@ -39,6 +39,6 @@ class CheckpointJob(SettingJob):
                     f"{self.checkpoints.path}, {self.checkpoints.entries[index]}: {error}."
                 ) from error
             # A file could only claim its seed and its time.
-            return row | {"seconds": np.array([np.nan]), "seeds": np.zeros(1, np.uint64)}
+            return row | made([0], np.nan)
 
         return run

@@ -42,15 +42,19 @@ def _tree(module: str) -> ast.Module | None:
         return None
     if not (spec and spec.has_location and spec.origin):
         return None
-    return _WithoutDocstrings().visit(ast.parse(Path(spec.origin).read_bytes()))
+    return _WithoutWords().visit(ast.parse(Path(spec.origin).read_bytes()))
 
 
-class _WithoutDocstrings(ast.NodeTransformer):
-    """Removes statements that are only a string."""
+class _WithoutWords(ast.NodeTransformer):
+    """Removes what changes nothing when a module runs: strings that are statements, and imports for types alone."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         """Nothing in the place of a string."""
         return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        """Nothing in the place of a block that only a type checker reads."""
+        return None if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" else self.generic_visit(node)
 
 
 def _imported(tree: ast.Module) -> list[str]:

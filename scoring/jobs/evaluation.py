@@ -17,8 +17,16 @@ ANSWERED_AT_ONCE = 1024
 
 def row_of(task: Task, answer: Answer, seeds: list[int], seconds: float) -> Row:
     """The answers of models with these seeds, which took ``seconds`` together."""
-    made = {"seconds": np.full(len(seeds), seconds / len(seeds)), "seeds": np.array(seeds, np.uint64)}
-    return answers(task, answer, len(seeds)) | made
+    return answers(task, answer, len(seeds)) | made(seeds, seconds)
+
+
+def made(seeds: list[int], seconds: float) -> Row:
+    """What `Outputs` holds besides answers, of models that took ``seconds`` together, beside no stopwatch."""
+    return {
+        "seconds": np.full(len(seeds), seconds / len(seeds)),
+        "retraining_seconds": np.full(len(seeds), np.nan),
+        "seeds": np.array(seeds, np.uint64),
+    }
 
 
 @torch.inference_mode()

@@ -1,9 +1,13 @@
 """What a job is: units of work that differ in their index alone."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scoring.untrusted.call import Handed
+    from scoring.untrusted.sandbox import Sandbox
 
 Row = dict[str, NDArray]
 """What one unit of work leaves: arrays by name."""
@@ -27,5 +31,25 @@ class Job(Protocol):
     def key(self) -> dict[str, str]:
         """Everything else that decides the rows, except the machine and the versions of packages."""
 
+    @property
+    def handed(self) -> "Handed | None":
+        """What the job gives to code that must not be trusted; None if it runs none."""
+
+    def within(self, sandbox: "Sandbox") -> Self:
+        """The same job, running such code in a sandbox. Without one it runs in the process that makes the row."""
+
     def prepare(self) -> Callable[[int], Row]:
         """Load what all units share, and return the function from a unit's index to its row."""
+
+
+class OwnCode:
+    """The part of a job that runs no code but the kit's."""
+
+    @property
+    def handed(self) -> "Handed | None":
+        """Nothing."""
+        return None
+
+    def within(self, sandbox: "Sandbox") -> Self:
+        """The job itself, which needs none."""
+        return self

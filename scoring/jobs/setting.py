@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from scoring.jobs.code import modules_behind
+from scoring.jobs.job import OwnCode
 from scoring.learners import Learner
 from scoring.learners.recipe import RecipeLearner
 from starter_kit.task import Task
@@ -57,7 +58,7 @@ class Setting:
 
 
 @dataclass(frozen=True, eq=False)
-class SettingJob:
+class SettingJob(OwnCode):
     """The part that most jobs have in common: rows of one model each, decided by a setting.
 
     A job adds ``prepare`` and, if more than the setting decides its rows, extends ``key``.

@@ -1,9 +1,10 @@
 """Unlearned models: what a submission makes of an original one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +12,12 @@ from scoring.jobs.evaluation import answer_of_one, row_of
 from scoring.jobs.job import Row
 from scoring.jobs.original import Original
 from scoring.jobs.setting import SettingJob, clock
+from scoring.jobs.stopwatch import is_timed, stopwatch
+from scoring.untrusted.call import Handed, run_in_place
+from scoring.untrusted.ended import Ended, blame
+from scoring.untrusted.sandbox import Sandbox
 from scoring.untrusted.submission import Submission
+from scoring.untrusted.weights import weights_in_safetensors
 from starter_kit.errors import SubmissionError
 from starter_kit.examples import ExampleLoader
 from starter_kit.task import Task
@@ -29,126 +35,98 @@ class UnlearnedJob(SettingJob):
     Attributes:
         submission: the file to run.
         original: the original that all runs start from; None if each has its own.
+        limit: the seconds that a run may take.
+        isolated: whether runs are made in a sandbox. Rows of both kinds are kept apart.
+        sandbox: where runs are made; None for this very process.
     """
 
     submission: Submission
     original: Original | None
+    limit: float
+    isolated: bool
+    sandbox: Sandbox | None = None
     shares_gpu: ClassVar[bool] = True
 
     def key(self) -> dict[str, str]:
-        """The setting, the submission's source and the original's weights."""
+        """The setting, the submission's source, the original's weights, and whether runs are isolated."""
         original = self.original.sha256 if self.original else "one per model"
-        return self.setting.key | {"submission": self.submission.sha256, "original": original}
+        decides = {"submission": self.submission.sha256, "original": original, "isolated": str(self.isolated)}
+        return self.setting.key | decides
+
+    @property
+    def handed(self) -> Handed | None:
+        """What each run gets."""
+        if not self.original:
+            return None
+        task = self.setting.task
+        sets = (task.retain, task.forget, task.validation)
+        return Handed(self.submission, task.network, self.original.weights, *sets, device=self.setting.device)
+
+    def within(self, sandbox: Sandbox) -> "UnlearnedJob":
+        """The same job with a sandbox."""
+        return replace(self, sandbox=sandbox)
 
     def prepare(self) -> Callable[[int], Row]:
         """The function that runs the submission with the seed of ``index`` and evaluates the model."""
         setting = self.setting
         task = setting.load()
-        handed = task.retain, task.forget, task.validation
-        shared = _Shared(task, self.original) if self.original else None
+        time_retraining = stopwatch(setting, task)
 
         def run(index: int) -> Row:
-            _reset_torch()
             seed = setting.seed_of("unlearned", index)
-            unlearning = self.submission.execute()
-            net = self._original(task, index).train()
-            loaders = [ExampleLoader(examples) for examples in handed]
-            seed_everything(seed)
-            start = clock(setting.device)
+            make = self._unlearned if self.original else self._with_own_original
+            model, seconds = make(task, index, seed)
             try:
-                returned = unlearning(net, *loaders)
-            except (MemoryError, torch.OutOfMemoryError):
-                raise
-            except (Exception, SystemExit) as error:
-                raise SubmissionError(
-                    f"{self.submission.path} failed in run {index}:\n{self.submission.explain(error)}"
-                ) from error
-            seconds = clock(setting.device) - start
-            _reset_torch()
-            try:
-                judged = self._judged(task, net if returned is None else returned)
-                row = row_of(task, answer_of_one(judged), [seed], seconds)
-                if shared:
-                    shared.check()
+                row = row_of(task, answer_of_one(model), [seed], seconds)
             except ValueError as error:
-                raise SubmissionError(f"{self.submission.path}, run {index}: {error}.") from error
-            return row
+                raise SubmissionError(f"{self.submission.path} failed in run {index}: {error}.") from error
+            retraining = time_retraining() if is_timed(index) else np.nan
+            return row | {"retraining_seconds": np.array([retraining])}
 
         return run
 
-    def _original(self, task: Task, index: int) -> nn.Module:
-        """The model that run ``index`` starts from."""
-        if self.original:
-            return _network_with(task, self.original.weights)
-        return self.setting.learner.learn(task, task.train, self.setting.seed_of("original", index))
+    def _unlearned(self, task: Task, index: int, seed: int) -> tuple[nn.Module, float]:
+        """The model with the weights that a run left, and the seconds that it took."""
+        assert self.original is not None
+        where, handed = f"in run {index}", self.handed
+        assert handed is not None
+        ended = self.sandbox.run(seed, self.limit) if self.sandbox else run_in_place(handed, seed)
+        match ended.how:
+            case "weights":
+                net = task.network()
+                net.load_state_dict(self._weights_in(ended, where))
+                return net.to(task.forget.targets.device), ended.seconds
+            case "gpu memory":
+                # The backend makes the run again, with fewer workers on the GPU.
+                raise torch.OutOfMemoryError(ended.content.decode(errors="replace"))
+            case "fault":
+                raise RuntimeError(f"a run could not be started:\n{ended.where}")
+        raise blame(ended, self.submission, where, self.limit)
 
-    def _judged(self, task: Task, model: object) -> nn.Module:
-        """The model to judge, made from what a run left. Raises ``ValueError`` if it is not a model that can be."""
+    def _weights_in(self, ended: Ended, where: str) -> dict[str, Tensor]:
+        """The weights that a run left, checked as strictly as those of a stranger."""
+        assert self.original is not None
+        try:
+            return weights_in_safetensors(ended.content, self.original.weights)
+        except ValueError as error:
+            raise SubmissionError(
+                f"{self.submission.path} failed {where}: its model cannot be judged: {error}. The model must keep the "
+                "architecture of `net`. Make masks and parametrizations permanent before returning."
+            ) from error
+
+    def _with_own_original(self, task: Task, index: int, seed: int) -> tuple[nn.Module, float]:
+        """What a run left of the original with its own index, and the seconds that it took.
+
+        Only learners of the kit get here so far, so the run is made in this process.
+        """
+        net = self.setting.learner.learn(task, task.train, self.setting.seed_of("original", index)).train()
+        loaders = [ExampleLoader(examples) for examples in (task.retain, task.forget, task.validation)]
+        unlearning = self.submission.execute()
+        seed_everything(seed)
+        start = clock(self.setting.device)
+        returned = unlearning(net, *loaders)
+        seconds = clock(self.setting.device) - start
+        model = net if returned is None else returned
         if not isinstance(model, nn.Module):
-            raise ValueError(
-                f"unlearning returned {type(model).__name__}; expected the model, or None if `net` itself was changed"
-            )
-        return _network_with(task, _weights_of(model, self.original.weights)) if self.original else model
-
-
-class _Shared:
-    """What all runs in a process share, and none of them may change."""
-
-    def __init__(self, task: Task, original: Original) -> None:
-        self.task, self.original = task, original.weights
-        self.versions, self.logits = self._versions(), self._logits()
-
-    def _versions(self) -> list[int]:
-        """How often each tensor of the examples was written to."""
-        return [column._version for examples in self.task.sets.values() for column in examples.columns]
-
-    @torch.inference_mode()
-    def _logits(self) -> Tensor:
-        """What the original answers to the forget set: any change of the network's code would show."""
-        return _network_with(self.task, self.original).eval()(self.task.forget.inputs)
-
-    def check(self) -> None:
-        """Raise ``ValueError`` if a run changed something."""
-        if self._versions() != self.versions:
-            raise ValueError(
-                "it changed the examples in place, which all runs share. Change copies: `inputs = inputs / 16`"
-            )
-        # Not to the bit: a run may have let cuDNN choose another, equally good algorithm.
-        if not torch.allclose(self._logits(), self.logits, rtol=1e-3, atol=1e-3):
-            raise ValueError(
-                "the original model no longer answers as before. The run changed something that all runs share, "
-                "such as the network's class or a function of torch. Change only `net`"
-            )
-
-
-def _network_with(task: Task, state: dict[str, Tensor]) -> nn.Module:
-    """A new network of the task with copies of these weights, on the device of the examples."""
-    net = task.network()
-    net.load_state_dict(state)
-    return net.to(task.forget.targets.device)
-
-
-def _weights_of(model: nn.Module, original: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights that a run left, if they are finite and of the original's architecture."""
-    state = model.state_dict()
-    shapes = {name: tuple(value.shape) for name, value in state.items()}
-    expected = {name: tuple(value.shape) for name, value in original.items()}
-    if shapes != expected:
-        differing = sorted(name for name in shapes | expected if shapes.get(name) != expected.get(name))
-        name = differing[0]
-        raise ValueError(
-            f"the model is no longer of the original's architecture: {len(differing)} of its {len(expected)} "
-            f"tensors differ. The first is {name}: expected {expected.get(name, 'no such tensor')}, found "
-            f"{shapes.get(name, 'none')}. Make masks and parametrizations permanent before returning"
-        )
-    bad = [name for name, value in state.items() if value.is_complex() or not torch.isfinite(value).all()]
-    if bad:
-        raise ValueError(f"{len(bad)} of the model's tensors hold NaN or infinite weights, first {bad[0]}")
-    return state
-
-
-def _reset_torch() -> None:
-    """Undo changes of torch's global settings, which would reach the next run."""
-    torch.set_num_threads(1)
-    torch.set_grad_enabled(True)
-    torch.set_default_dtype(torch.float32)
+            raise SubmissionError(f"{self.submission.path}, run {index}: unlearning returned {type(model).__name__}.")
+        return model, seconds

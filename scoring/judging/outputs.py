@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Outputs:
         test_confidence: [N, T] float64, the same on the test set.
         retain_accuracy, forget_accuracy, validation_accuracy, test_accuracy: [N] float64 in [0, 1].
         seconds: [N] float64, time to make each model, without judging it; NaN if unknown.
+        retraining_seconds: [N] float64, how long retraining one model alone would have taken on the same machine at the
+            same time; NaN where it was not measured.
         seeds: [N] uint64, the seed of each model; 0 if unknown.
 
     Raises:
@@ -52,6 +54,7 @@ class Outputs:
     validation_accuracy: NDArray[np.float64]
     test_accuracy: NDArray[np.float64]
     seconds: NDArray[np.float64]
+    retraining_seconds: NDArray[np.float64]
     seeds: NDArray[np.uint64]
 
     def __post_init__(self) -> None:
@@ -62,7 +65,7 @@ class Outputs:
                 raise ValueError(
                     f"{name}: expected {axes} axes, the first of {models} models; found shape {values.shape}"
                 )
-            unknown = np.isnan(values) if name == "seconds" else False
+            unknown = np.isnan(values) if name.endswith("seconds") else False
             if not (np.isfinite(values) | unknown).all():
                 raise ValueError(f"{name}: {np.sum(~np.isfinite(values))} values are NaN or infinite")
             if name.endswith("accuracy") and not ((values >= 0) & (values <= 1)).all():

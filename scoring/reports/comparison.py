@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
 from scoring.reports import files
-from scoring.reports.notes import time_ratio
 from scoring.reports.pictures import picture_of_ranking
 from scoring.reports.record import Accuracies, Report, accuracies, floor_of, pool_of, record_of
+from scoring.reports.time import ratio_of
 from scoring.run import Comparison
 from scoring.running.store import write_atomically
 
@@ -69,7 +69,8 @@ def table(compared: Comparison) -> Table:
 
     for result in compared.ranked:
         pool = pool_of(result.unlearned)
-        time = f"{time_ratio(result):.2f}"
+        ratio = ratio_of(result.unlearned.outputs)
+        time = f"{ratio.value:.2f}" if ratio else ""
         score = pool.score
         add(result.submission.name, score.value, score.forgetting_quality, pool.accuracy, pool.epsilon.median, time)
     median = float(np.median(ceiling.epsilon))

@@ -3,10 +3,8 @@
 import numpy as np
 
 from scoring.judging.score import OFFICIAL_MODELS, largest_epsilon
-from scoring.run import Comparison, Result
-
-TIME_BUDGET = 0.2
-"""The share of the time of retraining that the competition allows."""
+from scoring.reports.time import BUDGET, ratio_of
+from scoring.run import Comparison, Reference, Result
 
 FEW_MODELS = 64
 """With fewer models, most methods end near the largest epsilon that can be shown, and look alike."""
@@ -34,12 +32,8 @@ def notes_on_models(models: int) -> list[str]:
 
 def notes(result: Result) -> list[str]:
     """All notes on a submission's score."""
-    found = notes_on_models(len(result.unlearned.outputs)) + notes_on_answers(result)
-    if over_budget(result):
-        found.append(
-            f"Over the time budget: {time_ratio(result):.2f} of the time of retraining one model alone; the "
-            f"competition allows {TIME_BUDGET}. A busy machine distorts this ratio."
-        )
+    found = notes_on_models(len(result.unlearned.outputs)) + notes_on_isolation(result.reference)
+    found += notes_on_answers(result) + notes_on_ceiling(result) + notes_on_time(result)
     if result.reference.pools.setting.device == "mps":
         found.append("Made on an Apple GPU (mps): the models are not those of another machine, bit for bit.")
     return found
@@ -77,20 +71,55 @@ def notes_on_answers(result: Result) -> list[str]:
 
 def notes_on_comparison(compared: Comparison) -> list[str]:
     """Notes on a ranking."""
-    found = notes_on_models(len(compared.reference.retrained))
+    found = notes_on_models(len(compared.reference.retrained)) + notes_on_isolation(compared.reference)
     found += [f"{one.submission.name}: {note}" for one in compared.ranked for note in notes_on_answers(one)]
-    slow = [result.submission.name for result in compared.ranked if over_budget(result)]
-    if slow:
-        allowed = f"{TIME_BUDGET} of the time of retraining in the competition"
-        found.append(f"Over the time budget ({allowed}): {', '.join(slow)}.")
+    for result in compared.ranked:
+        found += [f"{result.submission.name}: {note}" for note in notes_on_ceiling(result)]
+    for verdict, sentence in (("over", "Over the time budget"), ("unsure", "Too close to the time budget to tell")):
+        named = [result.submission.name for result in compared.ranked if _verdict(result) == verdict]
+        if named:
+            found.append(f"{sentence} ({BUDGET} of the time of retraining in the competition): {', '.join(named)}.")
     return found
 
 
-def over_budget(result: Result) -> bool:
-    """Whether a run takes longer than the competition allows."""
-    return time_ratio(result) > TIME_BUDGET
+def notes_on_time(result: Result) -> list[str]:
+    """The verdict on the time, unless runs keep to the budget, and how sure it is."""
+    ratio = ratio_of(result.unlearned.outputs)
+    if ratio is None or ratio.verdict == "within":
+        return []
+    low, high = ratio.range
+    measured = f"{ratio.value:.2f} of the time of retraining one model alone ({low:.2f} to {high:.2f})"
+    if ratio.verdict == "over":
+        return [f"Over the time budget: {measured}; the competition allows {BUDGET}."]
+    return [
+        f"No verdict on the time: {measured}, and the competition allows {BUDGET}. More models, or an idle machine, "
+        "would tell."
+    ]
 
 
-def time_ratio(result: Result) -> float:
-    """Median seconds of an unlearning run over those of retraining one model alone; NaN if unknown."""
-    return float(np.median(result.unlearned.outputs.seconds)) / result.reference.seconds_alone
+def notes_on_ceiling(result: Result) -> list[str]:
+    """What a score means that an exact method hardly ever reaches."""
+    score, (low, high) = result.unlearned.score, result.reference.ceiling.band
+    if score.value <= high:
+        return []
+    return [
+        f"Above the ceiling's band ({low:.3f} to {high:.3f}), which an exact method exceeds in about one run of forty. "
+        "It may be chance; try another SEED=. Or the accuracy ratios are high (here "
+        f"{score.retain_ratio:.2f} and {score.test_ratio:.2f}), as after training on the validation set. Or the method "
+        "knows what it must not know: read its code."
+    ]
+
+
+def notes_on_isolation(reference: Reference) -> list[str]:
+    """What the submission could have reached."""
+    if not reference.pools.backend.isolates:
+        return [
+            "Nothing was isolated: BACKEND=serial runs the submission in the process that judges it, so a mistake, or "
+            "intent, can change any figure here. Use it for debugging."
+        ]
+    return []
+
+
+def _verdict(result: Result) -> str | None:
+    ratio = ratio_of(result.unlearned.outputs)
+    return ratio.verdict if ratio else None

@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from scoring.judging.ceiling import Ceiling
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import DELTA, OFFICIAL_MODELS, RULES, RULES_VERSION, largest_epsilon
-from scoring.reports.notes import TIME_BUDGET, not_comparable, notes, time_ratio
+from scoring.reports.notes import not_comparable, notes
+from scoring.reports.time import BUDGET, Verdict, ratio_of
 from scoring.run import Judged, Result
 from scoring.running.host import host_kind
 
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Epsilon = Annotated[float, Field(ge=0, le=50)]
@@ -42,6 +43,7 @@ class Run(_Part):
     seed: int = Field(ge=0)
     learner: str = Field(description="What made the original and the retrained models.")
     reference: str = Field(description="Digest of everything that decides the retrained pool.")
+    isolated: bool = Field(description="Whether the submission ran in processes apart from the one that judges.")
     host: dict[str, str] = Field(description="The machine and the versions that computed the result.")
 
 
@@ -89,11 +91,14 @@ class OfficialEpsilons(Epsilons):
 
 
 class Time(_Part):
-    """Seconds to make one model, medians; null if unknown."""
+    """How long a run takes; null if it was not measured here."""
 
-    seconds: float | None
-    ratio: float | None = Field(description="Over the time to retrain one model.")
+    seconds: float | None = Field(description="Mean seconds of a run.")
+    retraining_seconds: float | None = Field(description="Mean seconds to retrain one model alone, measured beside.")
+    ratio: float | None = Field(description="The first over the second.")
+    error: float | None = Field(description="Standard error of the ratio.")
     budget: float = Field(description="The ratio that the competition allows.")
+    verdict: Verdict | None = Field(description="Whether the ratio, two standard errors aside, is within the budget.")
 
 
 class Pool(_Part):
@@ -109,8 +114,7 @@ class Retrained(_Part):
     """The pool that the unlearned one is held against."""
 
     accuracy: Accuracies
-    seconds: float = Field(description="Per model as the pool was made.")
-    seconds_alone: float = Field(description="Per model, one at a time.")
+    seconds: float = Field(description="Per model as the pool was made, medians.")
 
 
 class CeilingRecord(_Part):
@@ -135,7 +139,7 @@ class Floor(_Part):
 class Report(_Part):
     """The score of one submission, and everything that it is made of."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     submission: Source
     task: Source
     run: Run
@@ -152,7 +156,7 @@ def record_of(result: Result) -> Report:
     """The record of a result."""
     reference = result.reference
     setting, retrained = reference.pools.setting, reference.retrained
-    reason, ratio = not_comparable(len(retrained)), time_ratio(result)
+    reason = not_comparable(len(retrained))
     return Report(
         submission=Source(name=result.submission.name, sha256=result.submission.sha256),
         task=Source(name=setting.task.name, sha256=setting.key["task"]),
@@ -161,6 +165,7 @@ def record_of(result: Result) -> Report:
             seed=setting.seed,
             learner=setting.learner.name,
             reference=reference.pools.identity.reference,
+            isolated=reference.pools.backend.isolates,
             host=host_kind(setting.device),
         ),
         rules=Rules(
@@ -172,15 +177,10 @@ def record_of(result: Result) -> Report:
             reason=reason,
         ),
         unlearned=pool_of(result.unlearned),
-        time=Time(
-            seconds=_or_none(float(np.median(result.unlearned.outputs.seconds))),
-            ratio=_or_none(ratio),
-            budget=TIME_BUDGET,
-        ),
+        time=_time(result.unlearned.outputs),
         retrained=Retrained(
             accuracy=accuracies(retrained),
             seconds=float(np.median(retrained.seconds)),
-            seconds_alone=reference.seconds_alone,
         ),
         ceiling=_ceiling(reference.ceiling),
         floor=floor_of(reference.floor),
@@ -234,8 +234,19 @@ def _ceiling(ceiling: Ceiling) -> CeilingRecord:
     )
 
 
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else value
+def _time(outputs: Outputs) -> Time:
+    ratio = ratio_of(outputs)
+    if ratio is None:
+        unknown = dict.fromkeys(("seconds", "retraining_seconds", "ratio", "error", "verdict"))
+        return Time(**unknown, budget=BUDGET)
+    return Time(
+        seconds=float(outputs.seconds.mean()),
+        retraining_seconds=float(np.nanmean(outputs.retraining_seconds)),
+        ratio=ratio.value,
+        error=ratio.error,
+        budget=BUDGET,
+        verdict=ratio.verdict,
+    )
 
 
 if __name__ == "__main__":

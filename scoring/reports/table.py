@@ -23,7 +23,7 @@ def table(report: Report) -> Table:
     ceiling, retrained = report.ceiling, report.retrained
     columns: dict[str, Lines] = {
         report.submission.name: _lines(report.unlearned) | _seconds(report.time.seconds),
-        "retrained": _accuracy_lines(retrained.accuracy) | _seconds(retrained.seconds_alone),
+        "retrained": _accuracy_lines(retrained.accuracy) | _seconds(report.time.retraining_seconds),
         "ceiling": {
             "score": ceiling.value,
             "forgetting quality": ceiling.forgetting_quality,
@@ -37,8 +37,10 @@ def table(report: Report) -> Table:
     for number, heading in enumerate(columns):
         table.add_column(heading, justify="right", style="bold" if number == 0 else "")
     _add_blocks(table, list(columns.values()))
-    ratio = report.time.ratio
-    table.add_row("time over retraining", "" if ratio is None else f"{ratio:.2f}", "1")
+    ratio, error = report.time.ratio, report.time.error
+    table.add_row(
+        "time over retraining", "" if ratio is None or error is None else f"{ratio:.2f} ± {2 * error:.2f}", "1"
+    )
     table.caption = "\n".join(_captions(report))
     return table
 

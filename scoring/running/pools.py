@@ -5,15 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from scoring.jobs.ceiling import CeilingJob, score_in
 from scoring.jobs.checkpoint import CheckpointJob
+from scoring.jobs.execution import ExecutionJob
 from scoring.jobs.job import Job, Row
 from scoring.jobs.original import Original, OriginalJob
 from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
-from scoring.jobs.stopwatch import StopwatchJob
 from scoring.jobs.unlearned import UnlearnedJob
 from scoring.judging.ceiling import SPLITS, Ceiling
 from scoring.judging.outputs import Identity, Outputs
@@ -28,7 +26,8 @@ from scoring.untrusted.submission import Submission
 from starter_kit.errors import KitError
 from starter_kit.task import Task
 
-STOPWATCH_RUNS = 8
+TIMES_TRAINING, AT_LEAST = 3, 60.0
+"""The default limit of a run: so many times the seconds that training the original model took, and at least these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +40,7 @@ class Pools:
         backend: how jobs are run.
         workers: how many run at a time; None for as many as the device can use.
         progress: what the user sees of it.
+        limit: the seconds that a run of a submission may take; None for the default.
     """
 
     setting: Setting
@@ -48,6 +48,7 @@ class Pools:
     backend: Backend
     workers: int | None
     progress: Progress
+    limit: float | None = None
 
     @property
     def task(self) -> Task:
@@ -93,20 +94,22 @@ class Pools:
         rows = self._fill("ceiling", SPLITS, CeilingJob(retrained, accuracy), unit="splits")
         return Ceiling(tuple(score_in(row) for row in rows))
 
+    def execute(self, submission: Submission) -> None:
+        """Execute the submission's file, apart from this process. A mistake in it shows at once."""
+        job = ExecutionJob(self.setting, submission, self.limit or AT_LEAST)
+        for _ in self.backend.run(job, [0], 1):
+            pass
+
     def unlearned(self, submission: Submission, original: Original | None, models: int) -> Outputs:
         """What the submission makes of the original model, or of one original per run."""
-        rows = self._fill(submission.name, models, UnlearnedJob(self.setting, submission, original))
-        return Outputs.of_rows(self.identity, rows, models)
+        limit = self.limit or max(AT_LEAST, TIMES_TRAINING * _seconds_of(original))
+        job = UnlearnedJob(self.setting, submission, original, limit, isolated=self.backend.isolates)
+        return Outputs.of_rows(self.identity, self._fill(submission.name, models, job), models)
 
     def of_checkpoints(self, checkpoints: Checkpoints, original: Original, models: int) -> Outputs:
         """What models answer that were made elsewhere."""
         rows = self._fill(checkpoints.name, models, CheckpointJob(self.setting, checkpoints, original))
         return Outputs.of_rows(self.identity, rows, models)
-
-    def seconds_alone(self) -> float:
-        """The median time to retrain one model, with as many workers side by side as submissions have."""
-        rows = self._fill("stopwatch", STOPWATCH_RUNS, StopwatchJob(self.setting, self.workers or cores()), unit="runs")
-        return float(np.median([row["seconds"] for row in rows]))
 
     def _fill(self, name: str, models: int, job: Job, unit: str = "models") -> list[Row]:
         """The rows that hold models 0 to ``models`` - 1 of a pool; missing ones are made now."""
@@ -138,8 +141,13 @@ class Pools:
         """The units' rows, made by as many workers as were asked for or can be used."""
         on_gpus = gpus(self.setting.device)
         if self.workers or not on_gpus:
-            return self.backend(job, units, self.workers or cores())
+            return self.backend.run(job, units, self.workers or cores())
         if job.shares_gpu:
-            return run_on_shared_gpus(self.backend, job, units, on_gpus, most=max(cores(), on_gpus))
+            return run_on_shared_gpus(self.backend.run, job, units, on_gpus, most=max(cores(), on_gpus))
         # A group of models fills a GPU by itself.
-        return self.backend(job, units, on_gpus)
+        return self.backend.run(job, units, on_gpus)
+
+
+def _seconds_of(original: Original | None) -> float:
+    """How long training the original took; 0 if there is not one for all runs."""
+    return float(original.answers["seconds"][0]) if original else 0.0

@@ -7,7 +7,7 @@ from time import perf_counter
 import torch
 
 from scoring.jobs.job import Job, Row
-from scoring.running.backends import Backend
+from scoring.running.backends import Run
 
 ROWS_PER_TRIAL = 4
 """How many rows each worker makes in a trial."""
@@ -29,16 +29,14 @@ def gpus(device: str) -> int:
     return torch.cuda.device_count() if wanted.index is None else 1
 
 
-def run_on_shared_gpus(
-    backend: Backend, job: Job, indices: Sequence[int], gpus: int, most: int
-) -> Iterator[tuple[int, Row]]:
+def run_on_shared_gpus(run: Run, job: Job, indices: Sequence[int], gpus: int, most: int) -> Iterator[tuple[int, Row]]:
     """Run the indices on GPUs that several workers share; trials on the first ones find out how many pay off.
 
     What a submission does between two kernels, and so how many workers fill a GPU, is not known in advance. The number
     of workers doubles, from one per GPU, as long as rows come faster.
 
     Args:
-        backend: how jobs are run.
+        run: a backend's function.
         job: a job whose workers each leave a GPU idle most of the time.
         indices: the units to run.
         gpus: how many GPUs there are, >= 1.
@@ -49,7 +47,7 @@ def run_on_shared_gpus(
     while number <= most and len(rest) > 2 * ROWS_PER_TRIAL * number:
         trial, rest = rest[: ROWS_PER_TRIAL * number], rest[ROWS_PER_TRIAL * number :]
         finished = []
-        for pair in backend(job, trial, number):
+        for pair in run(job, trial, number):
             finished.append(perf_counter())
             yield pair
         # The first row of each worker includes its start.
@@ -57,4 +55,4 @@ def run_on_shared_gpus(
         if rate < WORTHWHILE * best_rate:
             break
         best, best_rate, number = number, rate, 2 * number
-    yield from backend(job, rest, best)
+    yield from run(job, rest, best)

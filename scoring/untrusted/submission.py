@@ -1,6 +1,7 @@
-"""A submission file, and running it."""
+"""A submission file, and executing it. Only a process that judges nothing may do the latter."""
 
 import hashlib
+import linecache
 import sys
 import traceback
 from collections.abc import Callable
@@ -40,12 +41,16 @@ class Submission:
         Each time a new module, so that what one run leaves in a global does not reach the next.
 
         Raises:
-            SubmissionError: the file cannot be executed, or ``unlearning`` is no function.
+            SubmissionError: the file needs a package that is not installed, or ``unlearning`` is no function.
+            BaseException: whatever the file raises.
         """
         module = ModuleType(f"submission_{self.name}")
         module.__file__ = str(self.path)
         # Data classes and pickling look up a class's module by name.
         sys.modules[module.__name__] = module
+        # Tracebacks quote what is run, even if the file was edited since or cannot be read.
+        lines = self.source.splitlines(keepends=True)
+        linecache.cache[str(self.path)] = (len(self.source), None, lines, str(self.path))
         try:
             exec(compile(self.source, str(self.path), "exec"), module.__dict__)
         except ModuleNotFoundError as error:
@@ -53,8 +58,6 @@ class Submission:
                 f"{self.path} imports {error.name!r}, which is not installed here. A submission can count on torch, "
                 "torchvision, numpy and scipy; anything else must also be installed on Kaggle."
             ) from error
-        except (Exception, SystemExit) as error:
-            raise SubmissionError(f"{self.path} cannot be imported:\n{self.explain(error)}") from error
         function = getattr(module, "unlearning", None)
         if not callable(function):
             found = type(function).__name__
@@ -70,11 +73,9 @@ class Submission:
 
 
 def read(path: Path) -> Submission:
-    """Read a submission, check it, and execute it once.
+    """Read a submission and check it, without executing a line of it.
 
     Raises:
-        SubmissionError: there is no such file, a static check fails, or executing it fails.
+        SubmissionError: there is no such file, or a static check fails.
     """
-    submission = Submission(path, read_source(path))
-    submission.execute()
-    return submission
+    return Submission(path, read_source(path))

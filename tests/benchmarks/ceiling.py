@@ -48,6 +48,7 @@ def gaussians(models: int, seed: int) -> Outputs:
         validation_accuracy=ones,
         test_accuracy=ones,
         seconds=ones,
+        retraining_seconds=ones,
         seeds=np.arange(models, dtype=np.uint64),
     )
 

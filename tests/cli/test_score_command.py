@@ -82,10 +82,12 @@ def test_what_exceeds_the_time_budget_is_reported(kit, tmp_path):
     compared = kit("compare", "submissions/identity.py", "submissions/retrain.py").stdout
     assert "Over the time budget (0.2 of the time of retraining in the competition): retrain." in compared
     scored = kit("score", "submissions/retrain.py").stdout
-    ratio = json.loads((tmp_path / "report/report.json").read_text())["time"]["ratio"]
+    time = json.loads((tmp_path / "report/report.json").read_text())["time"]
+    low, high = (time["ratio"] + sign * 2 * time["error"] for sign in (-1, 1))
+    assert time["verdict"] == "over"
     assert (
-        f"Over the time budget: {ratio:.2f} of the time of retraining one model alone; the competition allows 0.2."
-        in scored
+        f"Over the time budget: {time['ratio']:.2f} of the time of retraining one model alone ({low:.2f} to "
+        f"{high:.2f}); the competition allows 0.2." in scored
     )
     assert "Over the time budget" not in kit("score", "submissions/identity.py").stdout
 

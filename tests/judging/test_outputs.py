@@ -98,15 +98,15 @@ def test_another_archive_is_refused():
 
 def test_outputs_without_an_identity_are_refused():
     with pytest.raises(ValueError, match=r"expected saved outputs with .*reference.*seed.*task"):
-        Outputs.from_bytes(archive(schema_version=2, **some().arrays()))
+        Outputs.from_bytes(archive(schema_version=3, **some().arrays()))
 
 
 def test_impossible_values_are_refused_when_read():
     arrays = some().arrays() | {"test_accuracy": np.full(8, 2.0)}
     with pytest.raises(ValueError, match="test_accuracy: expected shares from 0 to 1"):
-        Outputs.from_bytes(archive(schema_version=2, task="faces:600", seed=3, reference="a", **arrays))
+        Outputs.from_bytes(archive(schema_version=3, task="faces:600", seed=3, reference="a", **arrays))
 
 
 def test_another_schema_is_refused():
-    with pytest.raises(ValueError, match="expected schema version 2, found 1; run `make score` again"):
+    with pytest.raises(ValueError, match="expected schema version 3, found 1; run `make score` again"):
         Outputs.from_bytes(archive(schema_version=1, **some().arrays()))

@@ -114,6 +114,7 @@ def outputs(confidence, **changes):
         test_confidence=np.zeros((models, 2)),
         **{f"{name}_accuracy": np.full(models, 0.5) for name in ("retain", "forget", "validation", "test")},
         seconds=np.ones(models),
+        retraining_seconds=np.ones(models),
         seeds=np.arange(models, dtype=np.uint64),
     )
     return replace(made, **changes)

@@ -52,7 +52,6 @@ class Rehearsal:
             # More threads are slower on pictures this small.
             patch.setenv("OMP_NUM_THREADS", "1")
             patch.setattr("scoring.rehearsal.BUNDLES", folder / "bundles")
-            patch.setattr("scoring.running.pools.STOPWATCH_RUNS", 1)
             patch.setattr(toys, "SIZES", {"retain": 20, "forget": 8, "validation": 4, "test": 4})
             task = replace(toys.task(), recipe=replace(toys.RECIPE, epochs=1))
             patch.setattr(tasks, "load", lambda name, data: task)

@@ -53,13 +53,18 @@ def test_a_report_that_lacks_a_part_does_not(report, part):
 
 
 def test_it_says_what_was_run_where_and_by_which_rules(report):
-    assert report["schema_version"] == 2
+    assert report["schema_version"] == 3
     assert report["rules"]["version"] == RULES_VERSION
     assert report["run"]["learner"] == "recipe"
     assert report["run"]["seed"] == 0
     assert {"cpu", "cpu_capability", "device", "python", "torch", "numpy"} <= set(report["run"]["host"])
     assert report["unlearned"]["epsilon"]["largest_possible"] == pytest.approx(math.log(MODELS - 1))
-    assert report["time"]["budget"] == 0.2
+    time = report["time"]
+    assert time["budget"] == 0.2
+    assert time["ratio"] == pytest.approx(time["seconds"] / time["retraining_seconds"])
+    assert time["verdict"] in ("within", "over", "unsure")
+    assert report["run"]["isolated"] is False
+    assert any("Nothing was isolated: BACKEND=serial" in note for note in report["notes"])
 
 
 def test_it_says_what_so_few_models_can_show(report):

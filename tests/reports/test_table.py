@@ -18,7 +18,7 @@ def report(ceiling=0.2, ratio: float | None = 0.125) -> Report:
         {
             "submission": {"name": "mine", "sha256": "0" * 64},
             "task": {"name": "digits", "sha256": "1" * 64},
-            "run": {"models": 64, "seed": 0, "learner": "recipe", "reference": "abc", "host": {}},
+            "run": {"models": 64, "seed": 0, "learner": "recipe", "reference": "abc", "isolated": True, "host": {}},
             "rules": {
                 "version": 1,
                 "families": [],
@@ -33,8 +33,10 @@ def report(ceiling=0.2, ratio: float | None = 0.125) -> Report:
                 "epsilon": EPSILONS | {"undecided": 0, "largest_possible": 4.143},
                 "strongest_epsilon": EPSILONS,
             },
-            "time": {"seconds": None if ratio is None else 0.1, "ratio": ratio, "budget": 0.2},
-            "retrained": {"accuracy": ACCURACY, "seconds": 0.1, "seconds_alone": 0.8},
+            "time": {"budget": 0.2}
+            | dict.fromkeys(("seconds", "retraining_seconds", "ratio", "error", "verdict"))
+            | ({} if ratio is None else {"seconds": 0.1, "retraining_seconds": 0.8, "ratio": ratio, "error": 0.01}),
+            "retrained": {"accuracy": ACCURACY, "seconds": 0.1},
             "ceiling": {
                 "value": ceiling,
                 "band": (0.0, 2 * ceiling),
@@ -69,7 +71,7 @@ def test_a_ceiling_of_zero_has_no_shares():
     assert "0.0500" in text
 
 
-@pytest.mark.parametrize(("ratio", "cell"), [(0.125, "0.12"), (None, "")])
+@pytest.mark.parametrize(("ratio", "cell"), [(0.125, "0.12 ± 0.02"), (None, "")])
 def test_a_time_that_is_unknown_stays_empty(ratio, cell):
     row = next(line for line in printed(report(ratio=ratio)).splitlines() if "time over retraining" in line)
     assert row.split("│")[2].strip() == cell

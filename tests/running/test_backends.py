@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from scoring.jobs.job import OwnCode
 from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
 from scoring.running import backends
@@ -24,7 +25,7 @@ each_with_workers = pytest.mark.parametrize("backend", sorted({*backends.names()
 
 
 @dataclass(frozen=True)
-class Squares:
+class Squares(OwnCode):
     """A job that misbehaves at one index, every time or only the first ``times``."""
 
     folder: Path
@@ -62,7 +63,7 @@ class Squares:
 
 
 def run(job, backend, workers=2, count=12):
-    return dict(backends.load(backend)(job, range(count), workers))
+    return dict(backends.load(backend).run(job, range(count), workers))
 
 
 def squares(rows):
@@ -142,7 +143,7 @@ def test_an_index_that_always_loses_its_worker_ends_the_run(tmp_path, backend, t
 
 @each_backend
 def test_closing_stops_all_work(tmp_path, backend):
-    rows = backends.load(backend)(Squares(tmp_path), range(12), 2)
+    rows = backends.load(backend).run(Squares(tmp_path), range(12), 2)
     process = int(next(rows)[1]["process"])
     os.kill(process, 0)
     rows.close()

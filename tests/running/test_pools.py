@@ -51,7 +51,7 @@ def test_jobs_of_one_setting_share_no_rows():
 def test_two_submissions_share_no_rows(store):
     original = make_pools(store).original
     names = ("finetune", "random_labels")
-    jobs = [UnlearnedJob(DIGITS, read(Path(f"submissions/{name}.py")), original) for name in names]
+    jobs = [UnlearnedJob(DIGITS, read(Path(f"submissions/{name}.py")), original, 60, True) for name in names]
     assert key_of(jobs[0], "cpu") != key_of(jobs[1], "cpu")
 
 
@@ -80,6 +80,13 @@ def test_a_job_names_the_code_that_makes_its_rows(job):
     others = {"starter_kit.tasks.faces", "starter_kit.contract", "scoring.judging.score", "scoring.running.store"}
     assert not others & set(job.code)
     assert not [module for module in job.code if module.startswith(("scoring.untrusted", "scoring.reports"))]
+
+
+def test_what_a_submission_did_in_the_judges_process_never_passes_as_isolated(store):
+    original = make_pools(store).original
+    submission = read(Path("submissions/finetune.py"))
+    jobs = [UnlearnedJob(DIGITS, submission, original, 60, isolated) for isolated in (True, False)]
+    assert key_of(jobs[0], "cpu") != key_of(jobs[1], "cpu")
 
 
 def test_a_tasks_helper_files_are_part_of_its_code():

@@ -1,8 +1,9 @@
 """Backends: ways to run a job's units. A file here is one, and its name is the backend's name.
 
-It defines one function::
+It defines one function and one constant::
 
     run(job, indices, workers) -> iterator of (index, row)
+    ISOLATES: whether submissions run apart from the process that judges
 
 Rows come in any order, each index once. ``row_maker(job)`` gives the function from an index to its row; a worker calls
 it once and then makes many rows. A row depends on the job and the index alone, so every backend gives the bits of
@@ -10,13 +11,22 @@ it once and then makes many rows. A row depends on the job and the index alone, 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from scoring.jobs.job import Job, Row
 from scoring.running.host import made_by
 
-Backend = Callable[[Job, Sequence[int], int], Iterator[tuple[int, Row]]]
+Run = Callable[[Job, Sequence[int], int], Iterator[tuple[int, Row]]]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A way to run jobs."""
+
+    run: Run
+    isolates: bool
 
 
 def names() -> list[str]:
@@ -25,8 +35,9 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Backend:
-    """The ``run`` of the backend of that name."""
-    return import_module(f"{__name__}.{name}").run
+    """The backend of that name."""
+    module = import_module(f"{__name__}.{name}")
+    return Backend(module.run, module.ISOLATES)
 
 
 def row_maker(job: Job) -> Callable[[int], Row]:

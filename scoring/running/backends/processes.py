@@ -1,12 +1,14 @@
 """Persistent worker processes with one thread each; the default.
 
 If a worker dies, its index is given to another one. A worker that runs out of memory ends, which frees its memory, and
-is not replaced while others are left.
+is not replaced while others are left. A worker whose job runs a submission has a keeper beside it, in whose forks the
+submission runs; see `untrusted/sandbox.py`.
 """
 
 import multiprocessing
 import os
 import signal
+import threading
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,13 +20,20 @@ import torch
 
 from scoring.jobs.job import Job, Row
 from scoring.running.backends import row_maker
+from scoring.untrusted.checkpoints import largest
+from scoring.untrusted.sandbox import KeeperLostError, Sandbox, keep
 from starter_kit.errors import KitError, MachineError
+
+ISOLATES = True
 
 ATTEMPTS = 3
 """How often one index may lose its worker before the run is given up."""
 
-OUT_OF_MEMORY = 77
-"""A worker's exit code when memory runs out."""
+OUT_OF_MEMORY, KEEPER_LOST = 77, 78
+"""A worker's exit codes when memory runs out, and when its keeper was killed."""
+
+TO_TIDY_UP = 10.0
+"""Seconds that a keeper has to end what is left of its run."""
 
 LIKELY_CAUSES = {
     "SIGKILL": ", which the system sends when memory runs out",
@@ -41,18 +50,34 @@ PRELOADED = ["scoring.running.pools", "torch._dynamo"]
 @dataclass
 class _Worker:
     process: BaseProcess
+    keeper: BaseProcess | None
     pipe: Connection
     number: int
     index: int | None = None
+
+    def end(self) -> None:
+        """End it and its keeper. A keeper sees that its worker has ended, and ends its run first."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+        if self.keeper:
+            self.keeper.join(TO_TIDY_UP)
+            self.keeper.kill()
+            self.keeper.join()
 
 
 def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
     """Run the indices on ``workers`` processes.
 
     Raises:
-        MachineError: an index lost its worker three times.
+        MachineError: an index lost its worker three times, or this system cannot isolate a submission.
         Exception: whatever the job raised at an index.
     """
+    if job.handed and not hasattr(os, "fork"):
+        raise MachineError(
+            "This system cannot fork a process for each run of a submission. Use Linux, macOS or WSL, or "
+            "BACKEND=serial, which isolates nothing."
+        )
     waiting = list(reversed(indices))
     lost: Counter[int] = Counter()
     crew: list[_Worker] = []
@@ -73,11 +98,12 @@ def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, R
                     result = worker.pipe.recv()
                 except (EOFError, ConnectionResetError):
                     crew.remove(worker)
-                    reason = _reason(worker)
+                    worker.process.join()
+                    worker.end()
                     lost[index] += 1
                     if lost[index] == ATTEMPTS:
                         raise MachineError(
-                            f"Run {index} lost its worker {ATTEMPTS} times: {reason}. "
+                            f"Run {index} lost its worker {ATTEMPTS} times: {_reason(worker)}. "
                             "Fewer workers (WORKERS=) need less memory."
                         ) from None
                     if worker.process.exitcode == OUT_OF_MEMORY:
@@ -91,8 +117,8 @@ def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, R
     finally:
         for worker in crew:
             worker.process.kill()
-            worker.process.join()
-            worker.pipe.close()
+        for worker in crew:
+            worker.end()
 
 
 def _start(job: Job, crew: list[_Worker]) -> _Worker:
@@ -106,13 +132,24 @@ def _start(job: Job, crew: list[_Worker]) -> _Worker:
     ours, theirs = context.Pipe()
     taken = {worker.number for worker in crew}
     number = next(number for number in range(len(crew) + 1) if number not in taken)
-    # Not daemonic: a submission may start processes of its own, such as a DataLoader's.
-    process = context.Process(  # type: ignore[attr-defined]
-        target=_work, args=(job, theirs, number), daemon=False
-    )
+    keeper = None
+    if job.handed:
+        sandbox, its_own = context.Pipe()
+        # Where there is a GPU, autograd starts threads, which forks would lose.
+        warm = not torch.accelerator.is_available()
+        keeper = context.Process(  # type: ignore[attr-defined]
+            target=keep, args=(job.handed, largest(job.handed.weights), warm, number, its_own), daemon=False
+        )
+        keeper.start()
+        its_own.close()
+        job = job.within(Sandbox(sandbox))
+    process = context.Process(target=_work, args=(job, theirs, number))  # type: ignore[attr-defined]
     process.start()
     theirs.close()
-    crew.append(_Worker(process, ours, number))
+    if keeper:
+        # The keeper must see that the connection is closed as soon as the worker has ended.
+        sandbox.close()
+    crew.append(_Worker(process, keeper, ours, number))
     return crew[-1]
 
 
@@ -126,21 +163,30 @@ def _send(worker: _Worker, index: int) -> None:
 
 def _reason(worker: _Worker) -> str:
     """How a worker ended."""
-    worker.process.join()
-    worker.pipe.close()
     code = worker.process.exitcode
     if code == OUT_OF_MEMORY:
         return "out of memory"
+    if code == KEEPER_LOST:
+        return "the process that keeps the submission apart was killed, as the system does when memory runs out"
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         return f"killed by {name}{LIKELY_CAUSES.get(name, '')}"
     return f"it ended with exit code {code}"
 
 
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it has ended, in whatever way."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
 def _work(job: Job, pipe: Connection, number: int) -> None:
     """A worker's life: prepare, then make the rows that the pipe asks for until its other end is closed."""
     # The parent handles Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Output of submissions would garble the progress bar. The serial backend shows it.
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
@@ -160,6 +206,8 @@ def _work(job: Job, pipe: Connection, number: int) -> None:
             result: Row | Exception = make(index)
         except (MemoryError, torch.OutOfMemoryError):
             os._exit(OUT_OF_MEMORY)
+        except KeeperLostError:
+            os._exit(KEEPER_LOST)
         except Exception as error:
             # A pickled exception loses its traceback, which is needed to find a bug in the kit.
             if not isinstance(error, KitError):

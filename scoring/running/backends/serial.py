@@ -7,6 +7,9 @@ import torch
 from scoring.jobs.job import Job, Row
 from scoring.running.backends import row_maker
 
+ISOLATES = False
+"""A submission could change what judges it, and what judges the next one."""
+
 
 def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
     """Run the indices in order. ``workers`` is for the other backends; here it is always one."""

@@ -1,0 +1,90 @@
+"""How a run of a submission ended, and what to say of one that left no model."""
+
+import re
+import signal
+from dataclasses import dataclass
+from typing import Literal
+
+from scoring.untrusted.submission import Submission
+from starter_kit.errors import KitError, MachineError, SubmissionError
+
+ATTEMPTS = 3
+"""How often a run is made whose process is killed from outside, by the system or by a person."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended.
+
+    Attributes:
+        how: one of these.
+
+            - ``weights``: it returned; ``content`` holds the weights of the model that it left.
+            - ``error``: it raised; ``content`` is the error's text.
+            - ``exit``, ``signal``: its process ended or crashed before it returned, with this ``code``.
+            - ``memory``: the system killed it because memory ran out; ``gpu memory``: a GPU's memory ran out.
+            - ``limit``: it was stopped when its time was up.
+            - ``size``: it left more than a model of the task takes.
+            - ``silence``: it closed the connection, or sent something other than an answer.
+            - ``fault``: the kit itself failed before it started; ``where`` is the traceback.
+        content: bytes, see above.
+        seconds: from its start until its weights had arrived.
+        code: the exit code, or the signal's number.
+        where: Python's stack when it crashed or was stopped, innermost frame first.
+    """
+
+    how: Literal["weights", "error", "exit", "signal", "memory", "gpu memory", "limit", "size", "silence", "fault"]
+    content: bytes = b""
+    seconds: float = 0.0
+    code: int = 0
+    where: str = ""
+
+
+def blame(ended: Ended, submission: Submission, run: str, limit: float) -> KitError:
+    """The error for a run that left no model.
+
+    Args:
+        ended: not of the kinds ``weights``, ``gpu memory`` and ``fault``.
+        submission: what was run.
+        run: which run of it, such as "in run 3".
+        limit: the seconds that it had.
+    """
+    at = _place(ended.where, submission)
+    match ended.how:
+        case "memory":
+            return MachineError(
+                f"{submission.path} was killed {run}, {ATTEMPTS} times, because memory ran out. Fewer workers "
+                "(WORKERS=) need less memory."
+            )
+        case "error":
+            return SubmissionError(f"{submission.path} failed {run}:\n{ended.content.decode(errors='replace')}")
+        case "exit":
+            reason = f"its process ended with exit code {ended.code} before it returned. Does it call os._exit?"
+        case "signal" if ended.code == signal.SIGKILL:
+            reason = f"its process was killed {ATTEMPTS} times, though memory did not run out. Does it kill itself?"
+        case "signal":
+            reason = f"its process crashed with {_name(ended.code)}{at}."
+        case "limit":
+            reason = (
+                f"it was stopped{at} after {limit:g} seconds. The limit is three times the training time of the "
+                "original model, and at least a minute. LIMIT=SECONDS sets another."
+            )
+        case "size":
+            reason = "it left more than a model of this task takes. Return a model with the architecture of `net`."
+        case _:
+            reason = "it closed the kit's connection, or wrote to it. Close only what you opened."
+    return SubmissionError(f"{submission.path} failed {run}: {reason}")
+
+
+def _place(stack: str, submission: Submission) -> str:
+    """The innermost line of the submission in a stack, as part of a sentence."""
+    found = re.search(rf'File "{re.escape(str(submission.path))}", line (\d+) in (\w+)', stack)
+    return f" at line {found[1]} in {found[2]}" if found else ""
+
+
+def _name(code: int) -> str:
+    """A signal's name."""
+    try:
+        return signal.Signals(code).name
+    except ValueError:
+        return f"signal {code}"

@@ -1,0 +1,348 @@
+"""Runs of a submission in processes of their own, apart from the process that judges.
+
+    worker   judges: it holds the test set and makes rows, and never runs a line of the submission
+      └ keeper   holds what a submission may see, takes the time, and ends what is left of a run
+          └ run   a fork of the keeper: executes the submission and sends back bytes
+
+The keeper has imported torch and made one training step of its own, but it never runs the submission either. So on a
+CPU each run starts from a clean process. A GPU cannot be used in forks of a process that has used it, and to start
+CUDA takes seconds; there one process serves all runs of a worker until it ends. What such a run leaves in memory (in a
+module of torch, say) reaches the next one: a submission for a GPU can keep models between its runs, and can share
+random numbers among them.
+
+What a run sends is read as bytes, never unpickled: eight bytes for the length, one for the kind, and the content.
+"""
+
+import faulthandler
+import gc
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import IO, Literal
+
+import torch
+
+from scoring.untrusted import confinement
+from scoring.untrusted.call import Handed, prepare
+from scoring.untrusted.ended import ATTEMPTS, Ended
+from scoring.untrusted.processes import adopt_orphans, end_descendants, end_with, killed_for_memory
+from starter_kit.answers import loss
+from starter_kit.errors import SubmissionError
+
+READY, FAULT, GO = b"r", b"f", b"g"
+WEIGHTS, ERROR, OUT_OF_GPU_MEMORY = b"w", b"e", b"m"
+LONGEST_ERROR = 100_000
+"""Bytes of an error's text."""
+
+LOOK_EVERY = 0.1
+"""Seconds between looks at whether a silent run is still alive."""
+
+CUT_OFF = 79
+"""A run's exit code when it cannot send its answer."""
+
+TO_SAY_WHERE = 0.2
+"""Seconds that a run past its limit has to write down where it is."""
+
+
+class KeeperLostError(Exception):
+    """The keeper ended, which only the system or a person can have done."""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A worker's end of the connection to its keeper."""
+
+    pipe: Connection
+
+    def run(self, seed: int, limit: float) -> Ended:
+        """Run the submission with a seed, for at most ``limit`` seconds; again if its process is killed.
+
+        Raises:
+            KeeperLostError: the keeper has ended.
+        """
+        before = killed_for_memory()
+        for _ in range(ATTEMPTS):
+            ended = self._run_once(seed, limit)
+            if (ended.how, ended.code) != ("signal", signal.SIGKILL):
+                return ended
+        return ended if killed_for_memory() == before else replace(ended, how="memory")
+
+    def _run_once(self, seed: int, limit: float) -> Ended:
+        try:
+            self.pipe.send((seed, limit))
+            return self.pipe.recv()
+        except (EOFError, ConnectionResetError, BrokenPipeError) as error:
+            raise KeeperLostError from error
+
+
+def keep(handed: Handed, most: int, warm: bool, number: int, pipe: Connection) -> None:
+    """A keeper's life, until the other end of its pipe is closed.
+
+    Args:
+        handed: what every run gets.
+        most: how many bytes the weights of a run may take.
+        warm: whether one training step may be made before any run. It saves each run from making it, but where there
+            is a GPU it starts threads, which forks lose.
+        number: the worker's, which says which GPU is its own.
+        pipe: asks for runs.
+    """
+    # A session of its own: what is sent to the terminal's processes leaves it time to end its runs.
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    adopt_orphans()
+    # Output of submissions would garble the progress bar. The serial backend shows it.
+    silence = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(silence, stream)
+    torch.set_num_threads(1)
+    forks = handed.device == "cpu"
+    confined = _Confined() if forks else None
+    # What has arrived lies in memory that is shared with the judge.
+    handed = handed.copied("cpu")
+    if forks and warm and not handed.only_execute:
+        _warm_up(handed)
+    # Forks share memory until one of them writes to it, as a garbage collection does to every object.
+    gc.collect()
+    gc.freeze()
+    run: _Run | None = None
+    try:
+        while True:
+            seed, limit = pipe.recv()
+            run = run or _start(handed, confined, number)
+            ended = run.serve(seed, limit, most, pipe)
+            if forks or ended.how not in ("weights", "error"):
+                run.end()
+                run = None
+            if confined:
+                confined.wipe()
+            pipe.send(ended)
+    except (EOFError, ConnectionResetError, BrokenPipeError):
+        # The worker has ended.
+        return
+    finally:
+        if run:
+            run.end()
+        if confined:
+            confined.remove()
+
+
+def _warm_up(handed: Handed) -> None:
+    """Make one training step, so that no run has to choose and compile the kernels for it."""
+    net = handed.original().train()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    inputs, targets = handed.retain.take(torch.arange(min(64, len(handed.retain))))
+    loss(net(inputs), targets).backward()
+    optimizer.step()
+
+
+class _Confined:
+    """The folder that the runs of a keeper may write, and the rules that keep them to it."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="run-")).resolve()
+        self.own = [self.folder]
+        if confinement.version() and confinement.with_own_shared_memory():
+            self.own.append(Path(confinement.SHARED_MEMORY))
+        self.rules = confinement.rules(self.own)
+
+    def enter(self) -> None:
+        """Confine this process, whose temporary folder and home the folder becomes."""
+        os.chdir(self.folder)
+        os.environ |= {"TMPDIR": str(self.folder), "HOME": str(self.folder)}
+        tempfile.tempdir = None
+        # Loaders with processes exchange their batches here. What is set is the folder of the process that judges.
+        multiprocessing.current_process()._config.pop("tempdir", None)  # type: ignore[attr-defined]
+        if self.rules is not None:
+            confinement.enter(self.rules)
+
+    def wipe(self) -> None:
+        """Remove what a run left, so that the next one does not find it."""
+        for folder in self.own:
+            for entry in os.scandir(folder):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    with suppress(OSError):
+                        os.unlink(entry.path)
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class _Stopped(Exception):  # noqa: N818
+    """A run that sends nothing more, and why."""
+
+    def __init__(self, how: Literal["ended", "limit", "silence", "fault"]) -> None:
+        super().__init__(how)
+        self.how: Literal["ended", "limit", "silence", "fault"] = how
+
+
+@dataclass
+class _Run:
+    """The process of one run, or on a GPU of many, as its keeper sees it."""
+
+    process: int
+    connection: socket.socket
+    crash: IO[bytes]
+    status: int | None = None
+
+    def serve(self, seed: int, limit: float, most: int, worker: Connection) -> Ended:
+        """Have it run with a seed, and wait until it has sent everything, is past its limit, or ends."""
+        start = perf_counter()
+        try:
+            self.connection.sendall(seed.to_bytes(8, "little"))
+            if self._receive(1, start + limit, worker) == FAULT:
+                return self._ended(_Stopped("fault"))
+            start = perf_counter()
+            self.connection.sendall(GO)
+            header = self._receive(9, start + limit, worker)
+            kind, length = header[:1], int.from_bytes(header[1:], "little")
+            if kind not in (WEIGHTS, ERROR, OUT_OF_GPU_MEMORY):
+                return Ended("silence")
+            if length > (most if kind == WEIGHTS else LONGEST_ERROR):
+                return Ended("size")
+            content = self._receive(length, start + limit, worker)
+        except (BrokenPipeError, ConnectionResetError):
+            return self._ended(_Stopped("silence"))
+        except _Stopped as stopped:
+            return self._ended(stopped)
+        seconds = perf_counter() - start
+        if kind == WEIGHTS:
+            return Ended("weights", bytes(content), seconds)
+        return Ended("error" if kind == ERROR else "gpu memory", bytes(content), seconds)
+
+    def _receive(self, length: int, deadline: float, worker: Connection) -> bytearray:
+        """So many bytes of the run. Raises ``_Stopped``, and ``EOFError`` if the worker ends."""
+        content = bytearray(length)
+        view, got = memoryview(content), 0
+        while got < length:
+            left = deadline - perf_counter()
+            if left <= 0:
+                raise _Stopped("limit")
+            ready = wait([self.connection, worker], min(left, LOOK_EVERY))
+            if worker in ready:
+                # It asks for nothing while it waits for an answer.
+                raise EOFError
+            if self.connection in ready:
+                count = self.connection.recv_into(view[got:])
+                if not count:
+                    raise _Stopped("silence")
+                got += count
+            elif self._has_ended():
+                raise _Stopped("ended")
+        return content
+
+    def _has_ended(self) -> bool:
+        if self.status is None:
+            process, status = os.waitpid(self.process, os.WNOHANG)
+            self.status = os.waitstatus_to_exitcode(status) if process else None
+        return self.status is not None
+
+    def _ended(self, stopped: _Stopped) -> Ended:
+        """How a run ended that sent no answer."""
+        if stopped.how == "limit":
+            os.kill(self.process, signal.SIGUSR1)
+        # The connection of a process that ends is closed a little before it has ended.
+        deadline = perf_counter() + (TO_SAY_WHERE if stopped.how == "limit" else 2.0)
+        while not self._has_ended() and perf_counter() < deadline:
+            sleep(0.01)
+        self.crash.seek(0)
+        where = self.crash.read(LONGEST_ERROR).decode(errors="replace")
+        if stopped.how in ("limit", "fault"):
+            return Ended(stopped.how, where=where)
+        if self.status in (None, CUT_OFF):
+            return Ended("silence")
+        return Ended("signal" if self.status < 0 else "exit", code=abs(self.status), where=where)
+
+    def end(self) -> None:
+        """End it with all that descends from it."""
+        self.connection.close()
+        self.crash.close()
+        if not self._has_ended():
+            # Its group first, which is all that can be found where orphans are not adopted.
+            for kill in (os.killpg, os.kill):
+                with suppress(ProcessLookupError, PermissionError):
+                    kill(self.process, signal.SIGKILL)
+            os.waitpid(self.process, 0)
+            self.status = -signal.SIGKILL
+        end_descendants()
+
+
+def _start(handed: Handed, confined: _Confined | None, number: int) -> _Run:
+    """Fork a process for a run."""
+    ours, theirs = socket.socketpair()
+    crash = tempfile.TemporaryFile()  # noqa: SIM115  It is open as long as the run.
+    keeper = os.getpid()
+    if process := os.fork():
+        theirs.close()
+        return _Run(process, ours, crash)
+    code = CUT_OFF
+    try:
+        os.setsid()
+        end_with(keeper)
+        _live(handed, confined, number, theirs, crash)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _live(handed: Handed, confined: _Confined | None, number: int, connection: socket.socket, crash: IO[bytes]) -> None:
+    """A run's life, in its own process: make ready, wait for the start, run, answer."""
+    try:
+        faulthandler.enable(crash, all_threads=False)
+        faulthandler.register(signal.SIGUSR1, crash, all_threads=False)
+        # As on Kaggle, where a loader's processes are forks and know the classes that a submission defines.
+        if sys.platform == "linux":
+            multiprocessing.set_start_method("fork", force=True)
+        sys.argv = [str(handed.submission.path)]
+        if confined:
+            confined.enter()
+        _lead_nowhere(keep={connection.fileno(), crash.fileno()})
+        if torch.device(handed.device).type == "cuda":
+            # Spread the runs over all GPUs: this is what "cuda" means in this process.
+            torch.cuda.set_device(number % torch.cuda.device_count())
+        while seed := connection.recv(8):
+            call = prepare(handed if confined else handed.copied(handed.device), int.from_bytes(seed, "little"))
+            connection.sendall(READY)
+            connection.recv(1)
+            kind, content = _outcome(handed, call)
+            connection.sendall(kind + len(content).to_bytes(8, "little") + content)
+    except Exception:
+        # What a submission raises does not get here, so this is a fault of the kit or of the machine.
+        crash.write(traceback.format_exc().encode())
+        crash.flush()
+        connection.sendall(FAULT)
+
+
+def _lead_nowhere(keep: set[int]) -> None:
+    """Let all files and pipes that this process inherited, but these, lead nowhere: they lead to the judge."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for name in os.listdir("/dev/fd"):
+        if (descriptor := int(name)) not in keep | {nowhere}:
+            with suppress(OSError):
+                os.dup2(nowhere, descriptor)
+
+
+def _outcome(handed: Handed, call: Callable[[], bytes]) -> tuple[bytes, bytes]:
+    """What to send of a run: the weights that it left, or the text of what it raised."""
+    try:
+        return WEIGHTS, call()
+    except SubmissionError as error:
+        return ERROR, str(error).encode(errors="backslashreplace")
+    except BaseException as error:  # KeyboardInterrupt and exceptions of its own kind are its faults too.
+        # torch has this error for GPUs alone, so on a CPU the submission itself raised it.
+        on_gpu = isinstance(error, torch.OutOfMemoryError) and handed.device != "cpu"
+        text = handed.submission.explain(error).encode(errors="backslashreplace")
+        return OUT_OF_GPU_MEMORY if on_gpu else ERROR, text[-LONGEST_ERROR:]

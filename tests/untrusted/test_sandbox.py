@@ -1,0 +1,378 @@
+"""Submissions that cheat, break things or hang: what they reach, what the others notice, and who is blamed."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from scoring.running.pools import Pools
+from scoring.untrusted import confinement
+from scoring.untrusted.submission import read
+from starter_kit.errors import KitError, SubmissionError
+from tests.conftest import make_pools
+
+HONEST = "for weight in net.parameters(): weight.data += 0.01 * torch.randn_like(weight)"
+
+needs_landlock = pytest.mark.skipif(confinement.version() == 0, reason="this kernel has no Landlock")
+needs_signal_scope = pytest.mark.skipif(confinement.version() < 6, reason="this kernel cannot confine signals")
+
+
+@pytest.fixture
+def pools(store):
+    return make_pools(store, "processes", 1)
+
+
+@pytest.fixture
+def submission(tmp_path):
+    """A submission with this body, and these lines above it."""
+
+    def write(body: str, above: str = ""):
+        path = tmp_path / "mine.py"
+        function = "def unlearning(net, retain, forget, val):\n" + textwrap.indent(textwrap.dedent(body), "    ")
+        path.write_text(
+            f"import ctypes, os, signal, subprocess, sys, time, torch\n{textwrap.dedent(above)}\n{function}\n"
+        )
+        return read(path)
+
+    return write
+
+
+def unlearned(pools: Pools, one, models: int = 1):
+    return pools.unlearned(one, pools.original, models)
+
+
+def error_of(pools: Pools, one) -> KitError:
+    with pytest.raises(KitError) as caught:
+        unlearned(pools, one)
+    return caught.value
+
+
+BLAMED = {
+    "an exception": ("raise RuntimeError('no')", "mine.py failed in run 0:\nTraceback"),
+    "an exception of its own kind": (
+        "raise Mine('no')",
+        "Mine: no",
+        "class Mine(BaseException): ...",
+    ),
+    "KeyboardInterrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "SystemExit": ("sys.exit(1)", "SystemExit: 1"),
+    "os._exit": ("os._exit(3)", "failed in run 0: its process ended with exit code 3 before it returned."),
+    "os._exit as if all were well": ("os._exit(0)", "its process ended with exit code 0 before it returned."),
+    "SIGKILL": (
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "its process was killed 3 times, though memory did not run out",
+    ),
+    "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM)", "its process crashed with SIGTERM"),
+    "a group kill": ("os.killpg(0, signal.SIGKILL)", "its process was killed 3 times"),
+    "a crash in C": ("helper()", "crashed with SIGSEGV at line 2 in helper.", "def helper(): ctypes.string_at(0)"),
+    "abort": ("os.abort()", "crashed with SIGABRT at line 4 in unlearning."),
+    "closerange": ("os.closerange(3, 10_000)", "it closed the kit's connection, or wrote to it."),
+    "too much memory": ("torch.zeros(2**50)", "can't allocate memory"),
+    "too much memory for NumPy": ("import numpy; numpy.ones(2**50)", "ArrayMemoryError"),
+    "MemoryError": ("raise MemoryError", "MemoryError"),
+    "a GPU's error on a CPU": ("raise torch.OutOfMemoryError('no')", "OutOfMemoryError: no"),
+    "endless recursion": ("return helper()", "RecursionError", "def helper(): return helper()"),
+    "no model": ("return 3", "unlearning returned int; expected the model, or None"),
+    "a state": ("return net.state_dict()", "unlearning returned OrderedDict; expected the model"),
+    "a class": ("return type(net)", "unlearning returned type; expected the model"),
+    "meta": ("return net.to('meta')", "on meta; expected a dense tensor with values"),
+    "sparse": (
+        "net.fc.weight = torch.nn.Parameter(net.fc.weight.data.to_sparse())",
+        "fc.weight is torch.sparse_coo on cpu; expected a dense tensor",
+    ),
+    "complex": ("net.fc.weight = torch.nn.Parameter(net.fc.weight.data + 0j)", "its model cannot be judged: fc.weight"),
+    "a raising state_dict": (
+        "net.state_dict = helper\nreturn net",
+        "ValueError: mine",
+        "def helper(*a, **k): raise ValueError('mine')",
+    ),
+    "a state that is no state": ("net.state_dict = lambda: {1: 2}", "the model's state_dict holds 1, a int"),
+    "a state that is no dictionary": ("net.state_dict = lambda: 3", "has no attribute 'items'"),
+    "integers": ("net.fc.weight = torch.nn.Parameter(net.fc.weight.data.int(), False)", "fc.weight"),
+    "another architecture": ("net.fc = torch.nn.Linear(64, 7)", "Make masks and parametrizations permanent"),
+    "more than a model takes": (
+        "net.extra = torch.nn.Linear(2000, 2000)",
+        "it left more than a model of this task takes",
+    ),
+    "a part missing": ("del net.fc\nreturn net", "its model cannot be judged"),
+    "NaN weights": ("net.fc.weight.data.fill_(float('nan'))", "fc.weight"),
+    "infinite weights": ("net.fc.weight.data[0, 0] = float('inf')", "fc.weight"),
+    "a negative variance": ("net.bn1.running_var.fill_(-1.0)", "bn1.running_var"),
+    "a negative count": ("net.bn1.num_batches_tracked.fill_(-1)", "bn1.num_batches_tracked"),
+    "NaN outputs": ("for p in net.parameters(): p.data.fill_(1e38)", "get NaN or infinite logits"),
+    "an explanation that raises": (
+        "raise Mine",
+        "failed in run 0",
+        "class Mine(Exception):\n  def __str__(self): 1 / 0",
+    ),
+    "a built-in function": (None, "dict"),
+}
+
+
+@pytest.mark.parametrize("case", BLAMED)
+def test_what_it_does_wrong_is_its_own_fault(pools, submission, case):
+    body, message, *above = BLAMED[case]
+    if body is None:
+        one = submission("...", "")
+        one.path.write_text("unlearning = dict.update\n")
+        one = read(one.path)
+    else:
+        one = submission(body, *above)
+    error = error_of(pools, one)
+    assert type(error) is SubmissionError
+    assert message in str(error)
+    assert "mine.py" in str(error)
+    assert "workers" not in str(error)
+    assert len(str(error)) < 3_000 or case == "endless recursion"
+
+
+def test_what_it_is_handed_is_its_own(pools, submission):
+    """NumPy writes past torch's counters. Neither the next run nor the judge sees any of it."""
+    body = f"""
+    for loader in (retain, forget, val):
+        assert loader.dataset.inputs.max() > 1, "an earlier run's change is seen"
+        loader.dataset.inputs.numpy()[:] = 0
+        loader.dataset.targets.data.fill_(0)
+        loader.dataset.image_id = None
+    {HONEST}
+    """
+    task = pools.task
+    before = task.digest()
+    outputs = unlearned(pools, submission(body), 4)
+    assert task.digest() == before
+    assert outputs.retain_accuracy.min() > 0.9
+
+
+def test_a_patched_judge_judges_nothing(pools, submission):
+    """Functions of the kit, of torch and of NumPy, in this process and by its classes: the others have their own."""
+    body = f"""
+    import numpy
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("scoring.judging", "scoring.jobs", "scoring.untrusted.weights", "starter_kit.answers")):
+            for attribute, value in list(vars(module).items()):
+                if callable(value):
+                    setattr(module, attribute, lambda *a, **k: 1 / 0)
+    type(net).forward = lambda self, x: torch.zeros(len(x), 10)
+    torch.isfinite = torch.nn.Module.eval = numpy.concatenate = time.perf_counter = None
+    torch.set_default_dtype(torch.float64)
+    {HONEST}
+    """
+    outputs = unlearned(pools, submission(body), 3)
+    assert 0.9 < outputs.test_accuracy.min() <= outputs.test_accuracy.max() < 1
+
+
+@pytest.mark.parametrize(
+    ("body", "above"),
+    [
+        ("wait()", ""),
+        ("wait(); time.perf_counter = time.time = time.monotonic = lambda: 0.0", ""),
+        ("state = net.state_dict()\nnet.state_dict = lambda: wait() or state\nreturn net", ""),
+        (
+            "class Net(type(net)):\n    def state_dict(self): return wait() or super().state_dict()\n"
+            "net.__class__ = Net",
+            "",
+        ),
+        ("", "wait()"),
+    ],
+    ids=["in the open", "behind a patched clock", "in a state_dict", "in a class of its own", "at import"],
+)
+def test_time_cannot_be_hidden(pools, submission, body, above):
+    wait = "def wait():\n    end = time.process_time() + 0.6\n    while time.process_time() < end: pass"
+    assert unlearned(pools, submission(f"{HONEST}\n{body}", f"{wait}\n{above}")).seconds[0] > 0.6
+
+
+def test_nothing_in_its_process_is_for_the_judge_alone(pools, submission):
+    """It goes through all objects in memory, and all that it finds is what it was handed."""
+    body = """
+    import gc
+    gc.unfreeze()
+    found = {id(one): float(one.double().sum()) for one in gc.get_objects() if torch.is_tensor(one) and one.ndim == 4}
+    pictures = sorted({total for total in found.values() if total > 1000})
+    raise RuntimeError(pictures, [value for value in (*sys.argv, *os.environ.values()) if "store" in value])
+    """
+    task = pools.task
+    handed = sorted(float(examples.inputs.sum()) for examples in (task.retain, task.forget, task.validation))
+    assert float(task.test.inputs.sum()) not in handed
+    assert f"RuntimeError: ({handed}, [])" in str(error_of(pools, submission(body)))
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    "what",
+    [
+        "open({store!r} + '/' + os.listdir({store!r})[0])",
+        "open({row!r}, 'rb')",
+        "open({row!r}, 'wb')",
+        "os.unlink({row!r})",
+        "os.rename({row!r}, {row!r} + '2')",
+        "os.symlink('/', {store!r} + '/link')",
+        "os.mkdir({store!r} + '/folder')",
+        "subprocess.run(['cat', {row!r}], check=True)",
+        "open({kit!r} + '/starter_kit/tasks/digits.py')",
+        "os.listdir({home!r})",
+        "open('/proc/%d/mem' % os.getppid(), 'rb')",
+    ],
+)
+def test_it_reads_and_writes_no_file_but_its_own(pools, store, submission, what):
+    row = str(next(store.glob("retrained-*/00000.row")))
+    before = {path: path.read_bytes() for path in store.rglob("*.row")}
+    body = what.format(store=str(store), row=row, kit=str(Path(__file__).parents[2]), home=str(Path.home()))
+    error = str(error_of(pools, submission(body)))
+    assert "Permission" in error or "CalledProcessError" in error
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    "place", ["'.'", "os.environ['TMPDIR']", "'/dev/shm'", "'/tmp'", "'/var/tmp'", "os.path.expanduser('~')", "HERE"]
+)
+def test_a_run_leaves_no_file_to_the_next(pools, submission, tmp_path, place):
+    body = f"""
+    path = os.path.join({place.replace("HERE", repr(str(tmp_path)))}, "kept by a submission of the tests")
+    assert not os.path.exists(path), "found what an earlier run left"
+    try:
+        os.makedirs(path + "/folder")
+    except OSError:
+        pass
+    {HONEST}
+    """
+    unlearned(pools, submission(body), 3)
+
+
+def test_a_run_leaves_no_memory_to_the_next(pools, submission):
+    body = f"""
+    for where in (torch, sys, os, type(net), torch.nn.Module, retain.dataset.__class__):
+        assert not hasattr(where, "kept"), "found what an earlier run left"
+        where.kept = net
+    assert sys.modules[__name__].__dict__.setdefault("kept", []) == []
+    kept.append(net)
+    torch.manual_seed(0)
+    {HONEST.replace("0.01", "0.01 * float(seed_of_this_run())")}
+    """
+    above = "first = torch.rand(1)\ndef seed_of_this_run(): return 1"
+    outputs = unlearned(pools, submission(body, above), 3)
+    assert len(outputs) == 3
+
+
+@needs_signal_scope
+@pytest.mark.parametrize("whom", ["os.getppid()", "JUDGE", "-1"])
+def test_it_cannot_end_what_is_not_its_own(pools, submission, whom):
+    body = f"""
+    try:
+        os.kill({whom.replace("JUDGE", str(os.getpid()))}, signal.SIGKILL)
+    except PermissionError:
+        pass
+    {HONEST}
+    """
+    if whom == "-1":
+        # It may signal nobody else, and Linux spares the sender.
+        assert len(unlearned(pools, submission(body.replace("PermissionError", "OSError")), 2)) == 2
+    else:
+        assert len(unlearned(pools, submission(body), 2)) == 2
+
+
+@pytest.fixture
+def sleepers():
+    """Starts three processes, in a submission, that sleep for a time of their own; and finds those that still do."""
+    seconds = f"9{os.getpid()}{time.monotonic_ns() % 10**6}"
+
+    def left():
+        return [one for one in psutil.process_iter() if _arguments_of(one) == ["sleep", seconds]]
+
+    start = f"""
+    subprocess.Popen(["sleep", "{seconds}"])
+    subprocess.Popen(["sleep", "{seconds}"], start_new_session=True)
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execvp("sleep", ["sleep", "{seconds}"])
+        os._exit(0)
+    os.wait()
+    """
+    yield start, left
+    for one in left():
+        one.kill()
+
+
+def _arguments_of(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+@pytest.mark.parametrize(
+    "ending", [HONEST, "raise RuntimeError", "os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)"]
+)
+def test_a_run_leaves_no_process_behind(pools, submission, sleepers, ending):
+    start, left = sleepers
+    one = submission(f"{textwrap.dedent(start)}\n{ending}")
+    if ending == HONEST:
+        unlearned(pools, one, 2)
+    else:
+        error_of(pools, one)
+    assert left() == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_ending_the_program_ends_all_that_a_submission_started(store, submission, sleepers, tmp_path, how):
+    start, left = sleepers
+    one = submission(f"{textwrap.dedent(start)}\ntime.sleep(1000)")
+    options = ["--models", "8", "--store", str(store), "--out", str(tmp_path / "report"), "--workers", "2"]
+    command = [sys.executable, "-m", "scoring", "score", str(one.path), *options]
+    run = subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)
+    # The first run comes alone.
+    wait_until(lambda: len(left()) == 3)
+    processes = psutil.Process(run.pid).children(recursive=True)
+    assert len(processes) > 3
+    run.send_signal(how)
+    _, said = run.communicate(timeout=30)
+    if how != signal.SIGKILL:
+        assert "Stopped. Finished models are kept; the same command continues from there." in said
+        assert "Traceback" not in said
+        assert run.returncode == 130
+    wait_until(lambda: not left() and not any(one.is_running() for one in processes))
+
+
+def wait_until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_run_past_its_limit_is_ended(store, submission):
+    pools = make_pools(store, "processes", 1)
+    one = submission("helper()", "def helper():\n    while True: time.sleep(1)")
+    start = time.monotonic()
+    with pytest.raises(SubmissionError) as caught:
+        Pools(**(vars(pools) | {"limit": 1.5})).unlearned(one, pools.original, 1)
+    assert time.monotonic() - start < 10
+    assert "mine.py failed in run 0: it was stopped at line 3 in helper after 1.5 seconds." in str(caught.value)
+    assert "LIMIT=SECONDS" in str(caught.value)
+
+
+def test_a_loaders_processes_work_as_on_kaggle(pools, submission):
+    above = """
+    from torch.utils.data import DataLoader, Dataset
+    class Brighter(Dataset):
+        def __init__(self, examples): self.examples = examples
+        def __len__(self): return len(self.examples)
+        def __getitem__(self, index): return self.examples[index][0] * 1.1, self.examples[index][1]
+    """
+    body = """
+    for examples in (Brighter(forget.dataset), forget.dataset):
+        for inputs, targets in DataLoader(examples, batch_size=32, shuffle=True, num_workers=2):
+            torch.nn.functional.cross_entropy(net(inputs), targets).backward()
+    with torch.no_grad():
+        for weight in net.parameters(): weight -= 0.01 * weight.grad
+    """
+    outputs = unlearned(pools, submission(body, above), 2)
+    assert len(np.unique(outputs.test_confidence, axis=0)) == 2
