@@ -10,8 +10,8 @@ from dataclasses import replace
 from scoring.jobs.setting import Setting, clock
 from starter_kit.task import Task
 
-FIRST, THEN_EVERY = 8, 32
-"""Which rows: the first eight, so that a small pool has enough of them, and every 32nd."""
+FIRST, THEN_EVERY = 8, 64
+"""Which rows: the first eight, so that a small pool has enough of them, and every 64th."""
 
 
 def is_timed(index: int) -> bool:

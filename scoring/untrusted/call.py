@@ -59,15 +59,17 @@ class Handed:
         return net.to(self.forget.targets.device)
 
 
-def prepare(handed: Handed, seed: int) -> Callable[[], bytes]:
-    """Make all that a run gets, and return the function that runs it.
+Call = Callable[[int], bytes]
+"""A run that is ready to start: from its seed, in [0, 2**64), to the weights that it leaves, as ``.safetensors``."""
 
-    That function returns the weights of the model that the run left, as the content of a ``.safetensors`` file. It
-    raises whatever the submission raises, and ``SubmissionError`` if what it left has no weights that could be judged.
+
+def prepare(handed: Handed) -> Call:
+    """Make all that a run gets, and return the function that runs it. It can be called once.
+
+    It raises whatever the submission raises, and ``SubmissionError`` if the model has no weights that could be judged.
 
     Args:
-        handed: its tensors are the run's own.
-        seed: in [0, 2**64); it decides all random numbers of the run.
+        handed: its tensors are the run's own. All random numbers of the run follow from the seed.
     """
     _reset_torch()
     if handed.only_execute:
@@ -75,7 +77,7 @@ def prepare(handed: Handed, seed: int) -> Callable[[], bytes]:
     net = handed.original().train()
     loaders = [ExampleLoader(examples) for examples in (handed.retain, handed.forget, handed.validation)]
 
-    def call() -> bytes:
+    def call(seed: int) -> bytes:
         unlearning = handed.submission.execute()
         seed_everything(seed)
         returned = unlearning(net, *loaders)
@@ -84,7 +86,7 @@ def prepare(handed: Handed, seed: int) -> Callable[[], bytes]:
     return call
 
 
-def _execute(submission: Submission) -> bytes:
+def _execute(submission: Submission, seed: int) -> bytes:
     """No weights, once the file is executed."""
     submission.execute()
     return b""
@@ -92,10 +94,10 @@ def _execute(submission: Submission) -> bytes:
 
 def run_in_place(handed: Handed, seed: int) -> Ended:
     """Make a run in this very process, where ``print`` and a debugger reach it, and nothing is isolated."""
-    call = prepare(handed.copied(handed.device), seed)
+    call = prepare(handed.copied(handed.device))
     start = perf_counter()
     try:
-        content = call()
+        content = call(seed)
     except SubmissionError as error:
         return Ended("error", str(error).encode())
     except (Exception, SystemExit) as error:

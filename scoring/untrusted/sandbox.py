@@ -14,7 +14,6 @@ What a run sends is read as bytes, never unpickled: eight bytes for the length, 
 """
 
 import faulthandler
-import gc
 import multiprocessing
 import os
 import shutil
@@ -26,6 +25,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from time import perf_counter, sleep
@@ -34,9 +34,9 @@ from typing import IO, Literal
 import torch
 
 from scoring.untrusted import confinement
-from scoring.untrusted.call import Handed, prepare
+from scoring.untrusted.call import Call, Handed, prepare
 from scoring.untrusted.ended import ATTEMPTS, Ended
-from scoring.untrusted.processes import adopt_orphans, end_descendants, end_with, killed_for_memory
+from scoring.untrusted.processes import adopt_orphans, end_descendants, end_with, killed_for_memory, pack_memory
 from starter_kit.answers import loss
 from starter_kit.errors import SubmissionError
 
@@ -112,14 +112,18 @@ def keep(handed: Handed, most: int, warm: bool, number: int, pipe: Connection) -
     handed = handed.copied("cpu")
     if forks and warm and not handed.only_execute:
         _warm_up(handed)
-    # Forks share memory until one of them writes to it, as a garbage collection does to every object.
-    gc.collect()
-    gc.freeze()
+    # A fork has copies of what is prepared before it. A run that is no fork prepares its own.
+    prepared = prepare(handed) if forks else None
+
+    def make() -> Call:
+        return prepared or prepare(handed.copied(handed.device))
+
+    pack_memory()
     run: _Run | None = None
     try:
         while True:
             seed, limit = pipe.recv()
-            run = run or _start(handed, confined, number)
+            run = run or _start(handed, make, confined, number)
             ended = run.serve(seed, limit, most, pipe)
             if forks or ended.how not in ("weights", "error"):
                 run.end()
@@ -280,8 +284,8 @@ class _Run:
         end_descendants()
 
 
-def _start(handed: Handed, confined: _Confined | None, number: int) -> _Run:
-    """Fork a process for a run."""
+def _start(handed: Handed, make: Callable[[], Call], confined: _Confined | None, number: int) -> _Run:
+    """Fork a process for a run, or for many."""
     ours, theirs = socket.socketpair()
     crash = tempfile.TemporaryFile()  # noqa: SIM115  It is open as long as the run.
     keeper = os.getpid()
@@ -292,13 +296,20 @@ def _start(handed: Handed, confined: _Confined | None, number: int) -> _Run:
     try:
         os.setsid()
         end_with(keeper)
-        _live(handed, confined, number, theirs, crash)
+        _live(handed, make, confined, number, theirs, crash)
         code = 0
     finally:
         os._exit(code)
 
 
-def _live(handed: Handed, confined: _Confined | None, number: int, connection: socket.socket, crash: IO[bytes]) -> None:
+def _live(
+    handed: Handed,
+    make: Callable[[], Call],
+    confined: _Confined | None,
+    number: int,
+    connection: socket.socket,
+    crash: IO[bytes],
+) -> None:
     """A run's life, in its own process: make ready, wait for the start, run, answer."""
     try:
         faulthandler.enable(crash, all_threads=False)
@@ -314,10 +325,10 @@ def _live(handed: Handed, confined: _Confined | None, number: int, connection: s
             # Spread the runs over all GPUs: this is what "cuda" means in this process.
             torch.cuda.set_device(number % torch.cuda.device_count())
         while seed := connection.recv(8):
-            call = prepare(handed if confined else handed.copied(handed.device), int.from_bytes(seed, "little"))
+            call = make()
             connection.sendall(READY)
             connection.recv(1)
-            kind, content = _outcome(handed, call)
+            kind, content = _outcome(handed, partial(call, int.from_bytes(seed, "little")))
             connection.sendall(kind + len(content).to_bytes(8, "little") + content)
     except Exception:
         # What a submission raises does not get here, so this is a fault of the kit or of the machine.

@@ -43,8 +43,8 @@ LIKELY_CAUSES = {
 START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 """A fork server lets workers share one import of torch, and they inherit no locked thread of this process."""
 
-PRELOADED = ["scoring.running.pools", "torch._dynamo"]
-"""What the fork server imports once for all workers. The first step of an optimizer imports the latter: two seconds."""
+PRELOADED = ["scoring.running.preload"]
+"""What the fork server imports once for all workers."""
 
 
 @dataclass

@@ -1,0 +1,9 @@
+"""What the fork server does once for all the processes that it forks: imports, and packing its memory."""
+
+# The first step of an optimizer imports it: two seconds.
+import torch._dynamo  # noqa: F401
+
+import scoring.running.pools  # noqa: F401
+from scoring.untrusted.processes import pack_memory
+
+pack_memory()
