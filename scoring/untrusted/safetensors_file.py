@@ -11,20 +11,19 @@ from scoring.untrusted.names import LONGEST_NAME, checked_name, quoted
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 """The types in which weights are saved, and the size of an element. Which of them fit is checked afterwards."""
 
-HEADER_BYTES = 8192
 WEIGHT_BYTES = 1536
-"""What the header may have at most, and on top of it for each weight: all characters of a name may be escaped."""
+"""What the header may have at most for each weight: all characters of a name may be escaped."""
 
 MAX_METADATA = 16
 MAX_DIMENSIONS = 8
 
 
-def tensors_in_safetensors(content: bytes, weights: int) -> dict[str, Tensor]:
+def tensors_in_safetensors(content: bytes, most: int) -> dict[str, Tensor]:
     """The tensors by name, whatever their types and shapes.
 
     Args:
         content: the whole file.
-        weights: the expected number of weights, which bounds the header.
+        most: the number of weights up to which it is read.
 
     Raises:
         ValueError: it is not exactly such a file; the message says why.
@@ -32,9 +31,8 @@ def tensors_in_safetensors(content: bytes, weights: int) -> dict[str, Tensor]:
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         raise ValueError(f"its header claims {length} bytes, but the whole file has {len(content)}")
-    longest = HEADER_BYTES + weights * WEIGHT_BYTES
-    if length > longest:
-        raise ValueError(f"its header has {length} bytes, and one for {weights} weights has at most {longest}")
+    if length > most * WEIGHT_BYTES:
+        raise ValueError(f"its header has {length} bytes, and at most {most * WEIGHT_BYTES} are accepted")
     _check(_header(content[8 : 8 + length]), len(content) - 8 - length)
     try:
         return safetensors.torch.load(content)
