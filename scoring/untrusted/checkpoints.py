@@ -6,25 +6,29 @@ anything else is refused. `weights.py` is as strict about the content of each fi
 
 import hashlib
 import os
-import re
 import stat
 import zipfile
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from torch import Tensor
 
-from scoring.untrusted.weights import weights_in_file
+from scoring.untrusted.checkpoint_names import by_number, check_count
+from scoring.untrusted.names import LONGEST_NAME, quoted
+from scoring.untrusted.weights import weights_in_file, weights_in_safetensors
+from scoring.untrusted.zip_directory import opened, starts
 from starter_kit.errors import InputError, MachineError, SubmissionError
 
-NAME = re.compile(r"unlearned_checkpoint_(0|[1-9][0-9]{0,6})\.pth")
 MAX_RATIO = 200
 """The highest compression ratio accepted. Weights pruned to 1 % stay below it; zeros reach a thousand."""
 
 OVERHEAD = 1 << 20
 """Bytes that a checkpoint may have besides its weights: names, alignment, the structure of the zip."""
+
+STRANGE_FILES = 10_000
+"""Files beyond the expected number up to which they are counted. More are not even listed."""
 
 BLOCK = 1 << 20
 
@@ -58,16 +62,17 @@ class Checkpoints:
         Raises:
             SubmissionError: the file is refused; the message names it and gives the reason.
         """
-        where = f"{self.path}, {self.entries[index]}"
+        name = self.entries[index]
         limit = largest(original)
         if self.path.is_dir():
-            content = _read_file(self.path / self.entries[index], limit)
+            content = _read_file(self.path / name, limit)
         else:
-            content = _read_entry(self.path, self.entries[index], limit)
+            content = _read_entry(self.path, name, len(self.entries), limit)
+        read = weights_in_safetensors if name.endswith(".safetensors") else weights_in_file
         try:
-            return weights_in_file(content, original)
+            return read(content, original)
         except ValueError as error:
-            raise SubmissionError(f"{where}: {error}.") from error
+            raise SubmissionError(f"{self.path}, {name}: {error}.") from error
 
 
 def find(path: Path, models: int, original: Mapping[str, Tensor]) -> Checkpoints:
@@ -80,8 +85,9 @@ def find(path: Path, models: int, original: Mapping[str, Tensor]) -> Checkpoints
 
     Raises:
         InputError: there is no such zip or folder.
-        SubmissionError: the files are not exactly ``unlearned_checkpoint_0.pth`` to ``_{models - 1}.pth``, or one of
-            them is a link, is too large, or is packed in an unexpected way.
+        SubmissionError: the files are not exactly ``unlearned_checkpoint_0.pth`` to ``_{models - 1}.pth``, each of
+            which may be a ``.safetensors`` instead, or one of them is a link, is too large, or is packed in an
+            unexpected way.
         MachineError: this machine cannot read them.
     """
     try:
@@ -91,7 +97,8 @@ def find(path: Path, models: int, original: Mapping[str, Tensor]) -> Checkpoints
             entries = _in_zip(path, models, largest(original))
         else:
             raise InputError(
-                f"There are no checkpoints at {path}. Expected a submission.zip or a folder with .pth files."
+                f"There are no checkpoints at {path}. Expected a submission.zip, or a folder with .pth or .safetensors "
+                "files."
             )
         return Checkpoints(path, entries, _digest(path, entries))
     except OSError as error:
@@ -105,29 +112,37 @@ def largest(original: Mapping[str, Tensor]) -> int:
 
 def _in_zip(path: Path, models: int, limit: int) -> tuple[str, ...]:
     """The entries of a zip by model index. The zip is only listed."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            listed = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
-        # zipfile raises the last two for a version or a flag that it does not know, and for a name that is not UTF-8.
-        raise SubmissionError(
-            f"{path} cannot be read as a zip file ({error}). Expected the submission.zip of a run."
-        ) from error
-    _check_count(path, [entry.filename for entry in listed], models)
-    for entry in listed:
-        reason = _reason_to_refuse(entry, limit)
-        if reason:
-            raise SubmissionError(f"{path}, {entry.filename!r}: {reason}.")
+    with path.open("rb") as file:
+        try:
+            listed = opened(file, models + STRANGE_FILES).infolist()
+        except ValueError as error:
+            raise SubmissionError(
+                f"{path} cannot be read as a zip file ({error}). Expected the submission.zip of a run."
+            ) from error
+        check_count(path, [entry.filename for entry in listed], models)
+        for entry in listed:
+            reason = _reason_to_refuse(entry, limit)
+            if reason:
+                raise SubmissionError(f"{path}, {quoted(entry.orig_filename)}: {reason}.")
+        try:
+            starts(file, listed)
+        except ValueError as error:
+            raise SubmissionError(f"{path}: {error}. Expected a zip as one program writes it.") from error
     folders = {str(PurePosixPath(entry.filename).parent) for entry in listed}
     if len(folders) > 1:
-        raise SubmissionError(f"{path}: expected all files in one folder of the zip, found {sorted(folders)[:3]}.")
-    return _by_number(path, [entry.filename for entry in listed])
+        raise SubmissionError(
+            f"{path}: expected all files in one folder of the zip, found {', '.join(map(quoted, sorted(folders)[:3]))}."
+        )
+    return by_number(path, [entry.filename for entry in listed])
 
 
 def _reason_to_refuse(entry: zipfile.ZipInfo, limit: int) -> str | None:
     """Why an entry must not be read, or None if it may be."""
-    if not entry.filename.isprintable():
+    # zipfile cuts a name at a NUL.
+    if not entry.orig_filename.isprintable():
         return "its name contains unprintable characters"
+    if len(entry.filename) > LONGEST_NAME:
+        return f"its name has {len(entry.filename)} characters, and at most {LONGEST_NAME} are accepted"
     parts = entry.filename.split("/")
     if entry.filename.startswith("/") or ".." in parts or "\\" in entry.filename or ":" in entry.filename:
         return "its path leads out of the zip"
@@ -142,6 +157,8 @@ def _reason_to_refuse(entry: zipfile.ZipInfo, limit: int) -> str | None:
         return "it is compressed by a method other than deflate"
     if entry.file_size > limit:
         return f"it inflates to {entry.file_size} bytes, and a checkpoint of this task has at most {limit}"
+    if entry.compress_size > limit:
+        return f"it takes {entry.compress_size} bytes of the zip, and a checkpoint of this task has at most {limit}"
     if entry.file_size > MAX_RATIO * max(entry.compress_size, 1):
         ratio = entry.file_size // max(entry.compress_size, 1)
         return f"it inflates {ratio}-fold, and weights inflate at most {MAX_RATIO}-fold"
@@ -151,47 +168,20 @@ def _reason_to_refuse(entry: zipfile.ZipInfo, limit: int) -> str | None:
 def _in_folder(path: Path, models: int, limit: int) -> tuple[str, ...]:
     """The files of a folder by model index."""
     with os.scandir(path) as listed:
-        found = {entry.name: entry.stat(follow_symlinks=False) for entry in listed}
-    _check_count(path, list(found), models)
+        first = islice(listed, models + STRANGE_FILES)
+        found = {entry.name: entry.stat(follow_symlinks=False) for entry in first}
+    check_count(path, list(found), models)
     for name, status in found.items():
         if stat.S_ISLNK(status.st_mode):
-            raise SubmissionError(f"{path}, {name!r}: it is a symbolic link.")
+            raise SubmissionError(f"{path}, {quoted(name)}: it is a symbolic link.")
         if not stat.S_ISREG(status.st_mode):
-            raise SubmissionError(f"{path}, {name!r}: it is not a regular file.")
+            raise SubmissionError(f"{path}, {quoted(name)}: it is not a regular file.")
         if status.st_size > limit:
             raise SubmissionError(
-                f"{path}, {name!r}: it has {status.st_size} bytes, and a checkpoint of this task has at most {limit}."
+                f"{path}, {quoted(name)}: it has {status.st_size} bytes, and a checkpoint of this task has at most "
+                f"{limit}."
             )
-    return _by_number(path, list(found))
-
-
-def _check_count(path: Path, names: list[str], models: int) -> None:
-    """Raise ``SubmissionError`` unless there are as many files as models."""
-    if len(names) == models:
-        return
-    found = {name.rsplit("/", 1)[-1] for name in names}
-    missing = next((index for index in range(models) if f"unlearned_checkpoint_{index}.pth" not in found), None)
-    hint = "" if missing is None else f"; the first missing one is unlearned_checkpoint_{missing}.pth"
-    raise SubmissionError(
-        f"{path}: expected exactly {models} files, unlearned_checkpoint_0.pth to _{models - 1}.pth, found "
-        f"{len(names)}{hint}. Set MODELS= to the number of models to score."
-    )
-
-
-def _by_number(path: Path, names: list[str]) -> tuple[str, ...]:
-    """The names in the order of their model indices. There are as many names as models."""
-    for name, count in Counter(name.rsplit("/", 1)[-1] for name in names).items():
-        if count > 1:
-            raise SubmissionError(f"{path}, {name!r}: the name occurs {count} times.")
-    found: dict[int, str] = {}
-    for name in names:
-        match = NAME.fullmatch(name.rsplit("/", 1)[-1])
-        if not match or int(match[1]) >= len(names):
-            raise SubmissionError(
-                f"{path}, {name!r}: expected the names unlearned_checkpoint_0.pth to _{len(names) - 1}.pth."
-            )
-        found[int(match[1])] = name
-    return tuple(found[index] for index in range(len(names)))
+    return by_number(path, list(found))
 
 
 def _digest(path: Path, entries: tuple[str, ...]) -> str:
@@ -205,15 +195,15 @@ def _digest(path: Path, entries: tuple[str, ...]) -> str:
     return digest.hexdigest()
 
 
-def _read_entry(path: Path, name: str, limit: int) -> bytes:
-    """The content of a zip's entry. Inflation stops at ``limit`` bytes."""
+def _read_entry(path: Path, name: str, models: int, limit: int) -> bytes:
+    """The content of an entry of a zip, which has one for each model. Inflation stops at ``limit`` bytes."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(name) as file:
-            content = file.read(limit + 1)
+        with path.open("rb") as file, opened(file, models).open(name) as entry:
+            content = entry.read(limit + 1)
             # zipfile verifies the checksum once it reaches the end of the entry.
-            content += file.read(1)
+            content += entry.read(1)
     except Exception as error:  # A hostile entry can make zipfile raise anything; it is the entry's fault.
-        raise SubmissionError(f"{path}, {name}: it cannot be inflated: {error}.") from error
+        raise SubmissionError(f"{path}, {name}: it cannot be inflated: {quoted(str(error))}.") from error
     if len(content) > limit:
         raise SubmissionError(f"{path}, {name}: it inflates to more than the {limit} bytes of a checkpoint.")
     return content

@@ -15,7 +15,7 @@ from torch import Tensor
 from scoring.untrusted.names import quoted
 from scoring.untrusted.state_pickle import state_in_pickle
 from scoring.untrusted.stored import Storage, Stored
-from scoring.untrusted.zip_directory import directory, starts
+from scoring.untrusted.zip_directory import opened, starts
 
 REQUIRED = {"data.pkl", "version"}
 OPTIONAL = {"byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"}
@@ -52,7 +52,7 @@ def tensors_in_pth(content: bytes, most: int) -> object:
 def _parts(content: bytes, most: int) -> dict[str, memoryview]:
     """The pickle and the numbers in ``data/``, by their names without the folder that all parts are in."""
     file = io.BytesIO(content)
-    listed = directory(file, most + len(REQUIRED | OPTIONAL))
+    listed = opened(file, most + len(REQUIRED | OPTIONAL)).infolist()
     # The largest first, since it is the one to report.
     for entry in sorted(listed, key=lambda entry: -entry.file_size):
         _check_plain(entry)

@@ -32,8 +32,8 @@ DESCRIPTORS = (16, 24, 12, 20)
 UTF_8 = 1 << 11
 
 
-def directory(file: BinaryIO, most: int) -> list[zipfile.ZipInfo]:
-    """The entries that a zip lists, in the order of its directory.
+def opened(file: BinaryIO, most: int) -> zipfile.ZipFile:
+    """A zip, of which the directory has been read and nothing else.
 
     Args:
         file: the zip.
@@ -48,14 +48,15 @@ def directory(file: BinaryIO, most: int) -> list[zipfile.ZipInfo]:
     if size > count * ENTRY_BYTES:
         raise ValueError(f"its directory has {size} bytes for {count} entries")
     try:
-        with zipfile.ZipFile(file) as archive:
-            listed = archive.infolist()
+        archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, struct.error) as error:
         # zipfile raises the middle two for a version or a flag that it does not know, and for a name that is not UTF-8.
         raise ValueError(str(error)) from error
-    if len(listed) != count:
-        raise ValueError(f"the record at its end counts {count} entries, but its directory lists {len(listed)}")
-    return listed
+    if len(archive.infolist()) != count:
+        raise ValueError(
+            f"the record at its end counts {count} entries, but its directory lists {len(archive.infolist())}"
+        )
+    return archive
 
 
 def _end(file: BinaryIO) -> tuple[int, int, int]:
