@@ -14,7 +14,7 @@ from torch import Tensor
 
 from scoring.untrusted.names import quoted
 from scoring.untrusted.state_pickle import state_in_pickle
-from scoring.untrusted.stored import Storage, Stored
+from scoring.untrusted.stored import Storage, StoredTensor
 from scoring.untrusted.zip_directory import opened, starts
 
 REQUIRED = {"data.pkl", "version"}
@@ -111,14 +111,15 @@ def _with_tensors(state: dict[str, object], parts: dict[str, memoryview]) -> dic
     """The state with tensors in place of their descriptions."""
     storages: dict[str, Storage] = {}
     for value in state.values():
-        if isinstance(value, Stored) and storages.setdefault(value.storage.key, value.storage) != value.storage:
+        if isinstance(value, StoredTensor) and storages.setdefault(value.storage.key, value.storage) != value.storage:
             raise ValueError(f"two tensors describe part {quoted(value.storage.key)} differently")
     numbers = {key: _numbers(storage, parts.get(f"data/{key}")) for key, storage in storages.items()}
     unused = [name for name in parts if name.partition("/")[2] not in storages]
-    if unused:
+    # Anything but a tensor is refused anyway, and for a reason that says more.
+    if unused and all(isinstance(value, StoredTensor) for value in state.values()):
         raise ValueError(f"no tensor uses its part {unused[0]}")
     return {
-        name: value.view(numbers[value.storage.key]) if isinstance(value, Stored) else value
+        name: value.view(numbers[value.storage.key]) if isinstance(value, StoredTensor) else value
         for name, value in state.items()
     }
 

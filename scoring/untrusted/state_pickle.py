@@ -9,15 +9,10 @@ import pickletools
 import struct
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from scoring.untrusted.names import LONGEST_NAME, checked_name, quoted
-from scoring.untrusted.stored import TYPES, Storage, Stored
-
-ORDERED = "collections OrderedDict"
-TENSOR = "torch._utils _rebuild_tensor_v2"
-PARAMETER = "torch._utils _rebuild_parameter"
+from scoring.untrusted.pickled_values import NAMES, Container, Global, kind_of, returned, storage_of
 
 PROTOCOL = b"\x80\x02"
 """How a pickle of torch.save begins."""
@@ -25,40 +20,12 @@ PROTOCOL = b"\x80\x02"
 WEIGHT_BYTES, WEIGHT_OPERATIONS = 2048, 100
 """What a pickle may have at most for each weight. torch.save needs 200 bytes and 50 operations."""
 
-MAX_DEPTH = 8
-"""Containers in one another. torch.save needs 3 for weights and their metadata."""
-
 MAX_ITEMS = 16
 """Items of a tuple: a shape, or what describes a tensor."""
 
 
-@dataclass(slots=True, eq=False)
-class _Container:
-    """A tuple, list or dictionary in the making. What a list holds is dropped: no weights are in one."""
-
-    kind: type
-    items: tuple[Any, ...] = ()
-    named: dict[str, Any] = field(default_factory=dict)
-    depth: int = 1
-
-    def deepen(self, values: list[Any]) -> None:
-        """Take into account that it holds these values. Raises ``ValueError`` if it nests too deeply."""
-        for value in values:
-            if type(value) is _Container:
-                self.depth = max(self.depth, value.depth + 1)
-        if self.depth > MAX_DEPTH:
-            raise ValueError(f"its pickle nests more than {MAX_DEPTH} containers")
-
-
-@dataclass(frozen=True, slots=True)
-class _Global:
-    """A class or function, of which only the name is known."""
-
-    name: str
-
-
 def state_in_pickle(pickled: bytes, most: int) -> object:
-    """What is pickled. In a dictionary, each tensor is ``Stored``, and a container is an empty one of its type.
+    """What is pickled. In a dictionary, each tensor is ``StoredTensor``, and a container is an empty one of its type.
 
     Args:
         pickled: the whole pickle.
@@ -159,33 +126,33 @@ class _Machine:
             raise ValueError("its pickle contains a class or function without a name")
         self.at += len(lines[0]) + len(lines[1]) + 2
         name = b" ".join(lines[:2]).decode(errors="replace")
-        if name not in TYPES and name not in (ORDERED, TENSOR, PARAMETER):
+        if name not in NAMES:
             raise ValueError(f"its pickle contains {quoted(name)}")
-        self.push(_Global(name))
+        self.push(Global(name))
 
     def group(self, values: list[Any]) -> None:
         """A tuple of these values."""
         if len(values) > MAX_ITEMS:
             raise ValueError(f"its pickle has a tuple of {len(values)} items, and torch.save needs at most {MAX_ITEMS}")
-        made = _Container(tuple, tuple(values))
+        made = Container(tuple, tuple(values))
         made.deepen(values)
         self.push(made)
 
     def append(self, values: list[Any]) -> None:
         """More values of a list."""
-        if _kind(self.top()) is not list:
+        if kind_of(self.top()) is not list:
             raise ValueError("its pickle appends to something other than a list")
         self.top().deepen(values)
 
     def assign(self, values: list[Any]) -> None:
         """More keys and values of a dictionary."""
         target = self.top()
-        if _kind(target) not in (dict, OrderedDict) or len(values) % 2:
+        if kind_of(target) not in (dict, OrderedDict) or len(values) % 2:
             raise ValueError("its pickle sets items of something other than a dictionary")
         for key, value in zip(values[::2], values[1::2], strict=True):
             if type(key) is not str:
                 raise ValueError(
-                    f"expected the names of weights to be strings, found one of type {_kind(key).__name__}"
+                    f"expected the names of weights to be strings, found one of type {kind_of(key).__name__}"
                 )
             if checked_name(key) in target.named:
                 raise ValueError(f"its pickle names {quoted(key)} twice")
@@ -196,70 +163,34 @@ class _Machine:
         """The attributes of an object. A state has one, with the version of each layer; nothing needs it."""
         attributes = self.pop()
         if (
-            _kind(self.top()) is not OrderedDict
-            or _kind(attributes) is not dict
+            kind_of(self.top()) is not OrderedDict
+            or kind_of(attributes) is not dict
             or set(attributes.named) != {"_metadata"}
         ):
             raise ValueError("its pickle sets attributes other than the _metadata of a state")
 
     def call(self) -> None:
-        """What a call would return. Only those that torch.save writes are known."""
+        """What a call of a function would return."""
         arguments, function = self.pop(), self.pop()
-        match function, arguments.items if _kind(arguments) is tuple else None:
-            case _Global(name=name), () if name == ORDERED:
-                self.push(_Container(OrderedDict))
-            case _Global(name=name), (Storage() as storage, int(offset), shape, strides, bool(), hooks) if (
-                name == TENSOR and _is_empty(hooks) and all(map(_is_count, (offset, *_sizes(shape), *_sizes(strides))))
-            ):
-                self.push(Stored(storage, offset, _sizes(shape), _sizes(strides)))
-            case _Global(name=name), (Stored() as tensor, bool(), hooks) if name == PARAMETER and _is_empty(hooks):
-                self.push(tensor)
-            case _:
-                raise ValueError("its pickle describes a tensor in another way than torch.save")
+        self.push(returned(function, arguments))
 
     def storage(self) -> None:
         """What a persistent identifier stands for."""
-        pid = self.pop()
-        match pid.items if _kind(pid) is tuple else None:
-            # The device that it was on does not matter.
-            case "storage", _Global(name=name), str(key), str(), int(size) if name in TYPES and _is_count(size):
-                self.push(Storage(TYPES[name], key, size))
-            case _:
-                raise ValueError("its pickle describes the numbers of a tensor in another way than torch.save")
+        self.push(storage_of(self.pop()))
 
     def result(self) -> object:
         """The value that is left at the end."""
         value = self.pop()
         if self.stack or self.marks or self.at != len(self.pickled):
             raise ValueError("its pickle goes on after its end, or leaves more than one value")
-        if _kind(value) in (dict, OrderedDict):
-            return {name: held.kind() if type(held) is _Container else held for name, held in value.named.items()}
-        return value.kind() if type(value) is _Container else value
-
-
-def _kind(value: object) -> type:
-    """The type of a value, or the type that a container stands for."""
-    return value.kind if type(value) is _Container else type(value)
-
-
-def _is_count(value: object) -> bool:
-    """Whether it is an integer in [0, 2^63), which excludes True."""
-    return type(value) is int and 0 <= value < 2**63
-
-
-def _sizes(value: object) -> tuple[Any, ...]:
-    """The items of a tuple; of anything else, one that is no count."""
-    return value.items if type(value) is _Container and value.kind is tuple else (None,)
-
-
-def _is_empty(hooks: object) -> bool:
-    """Whether a tensor has no hooks."""
-    return type(hooks) is _Container and hooks.kind is OrderedDict and not hooks.named
+        if kind_of(value) in (dict, OrderedDict):
+            return {name: held.kind() if type(held) is Container else held for name, held in value.named.items()}
+        return value.kind() if type(value) is Container else value
 
 
 ACTIONS: dict[bytes, Callable[[_Machine], object]] = {
-    b"}": lambda machine: machine.push(_Container(dict)),
-    b"]": lambda machine: machine.push(_Container(list)),
+    b"}": lambda machine: machine.push(Container(dict)),
+    b"]": lambda machine: machine.push(Container(list)),
     b")": lambda machine: machine.group([]),
     b"(": _Machine.mark,
     b"X": _Machine.text,

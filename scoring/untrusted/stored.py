@@ -37,13 +37,14 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredTensor:
     """A view of a storage. No number is negative; otherwise the view may be impossible."""
 
     storage: Storage
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
+    parameter: bool = False
 
     def __post_init__(self) -> None:
         if len(self.shape) > MAX_DIMENSIONS or math.prod(max(size, 1) for size in self.shape) > MAX_ELEMENTS:

@@ -134,6 +134,7 @@ def change(**changes):
         (change(fc_weight=lambda value: value * float("nan")), "fc.weight: 640 values are NaN or infinite"),
         (change(fc_bias=lambda value: value / 0), "fc.bias: 10 values are NaN or infinite"),
         (change(bn1_running_var=lambda value: -value), "bn1.running_var: a variance is negative"),
+        (change(bn1_num_batches_tracked=lambda value: -value - 1), r"bn1.num_batches_tracked: a count is negative \(-"),
     ],
 )
 def test_impossible_weights(original, files, tmp_path, changed, message):
