@@ -62,6 +62,12 @@ def overlapping():
     return replaced(content, content.rindex(b"PK\1\2") + 42, "<L", content.index(inner))
 
 
+def before_directory(content):
+    """The file with something between its last part and its directory."""
+    (begin,) = struct.unpack_from("<L", content, len(content) - 6)
+    return replaced(content[:begin] + b"more" + content[begin:], len(content) - 2, "<L", begin + 4)
+
+
 def two_directories():
     """A whole checkpoint in the comment-free end of another, whose directory some readers would take."""
     return CLEAN + pth()
@@ -137,6 +143,11 @@ ZIPS = {
     ),
     "big endian": (pth(byteorder=b"big"), NO_PTH + "expected its byteorder to be little, found b'big'"),
     "comment": (CLEAN[:-2] + b"\4\0more", NO_PTH + "it has a comment, or something follows it"),
+    "comment that is missing": (
+        replaced(CLEAN, len(CLEAN) - 2, "<H", 4),
+        NO_PTH + "it has a comment, or something follows it",
+    ),
+    "disk": (replaced(CLEAN, len(CLEAN) - 18, "<H", 1), CONTRADICTION),
     "appended": (CLEAN + b"more", NO_PTH + "it has a comment, or something follows it"),
     "prepended": (b"MZ" + CLEAN, CONTRADICTION),
     "two directories": (two_directories(), CONTRADICTION),
@@ -158,6 +169,20 @@ ZIPS = {
     ),
     "local method": (replaced(CLEAN, LOCAL + 8, "<H", 8), "the header of its entry 'archive/data.pkl' contradicts its"),
     "local size": (replaced(CLEAN, LOCAL + 18, "<LL", 7, 7), "the header of its entry 'archive/data.pkl' contradicts"),
+    "local signature": (
+        replaced(CLEAN, LOCAL, "<4s", b"PK\3\5"),
+        "the header of its entry 'archive/data.pkl' contradic",
+    ),
+    "local checksum": (
+        replaced(pth(), 14, "<L", 7),
+        "the header of its entry 'archive/data.pkl' contradicts its direc",
+    ),
+    "local packed size": (replaced(pth(), 18, "<L", 7), "the header of its entry 'archive/data.pkl' contradicts its d"),
+    "local unpacked size": (replaced(pth(), 22, "<L", 7), "the header of its entry 'archive/data.pkl' contradicts it"),
+    "before the directory": (
+        before_directory(pth()),
+        NO_PTH + "its directory begins at [0-9]+, but its last entry end",
+    ),
     "local header elsewhere": (
         replaced(CLEAN, LISTED + 42, "<L", 64),
         "its entry 'archive/.* begins at [0-9]+, but the",
