@@ -321,6 +321,10 @@ PICKLES = {
         pth(NO_HOOKS + b"}" + text("__class__") + b"Nsb"),
         NO_WEIGHTS + "its pickle sets attributes other than the _metadata of a state",
     ),
+    "a number for attributes": (
+        pth(NO_HOOKS + b"K\1b"),
+        "its pickle sets attributes other than the _metadata of a state",
+    ),
     "attributes of a tensor": (
         pth(GOOD["a"] + b"}" + text("_metadata") + b"}sb"),
         "its pickle sets attributes other th",
@@ -380,6 +384,12 @@ TENSORS = {
     "no storage": (pth(entries(a=tensor(b"N"))), OTHER_TENSOR),
     "a parameter of a parameter": (
         pth(entries(a=b"ctorch._utils\n_rebuild_parameter\n" * 2 + GOOD["a"] + (b"\x88" + NO_HOOKS + b"\x87R") * 2)),
+        OTHER_TENSOR,
+    ),
+    "a parameter with hooks": (
+        pth(
+            entries(a=b"ctorch._utils\n_rebuild_parameter\n" + GOOD["a"] + b"\x88" + NO_HOOKS + text("a") + b"Ns\x87R")
+        ),
         OTHER_TENSOR,
     ),
     "a parameter of a number": (
