@@ -204,6 +204,7 @@ END, LISTED, LOCAL = b"PK\5\6", b"PK\1\2", b"PK\3\4"
         (with_fields((END, 16), "<L", 0), "the records at its end contradict each other"),
         (with_fields((LISTED, 42), "<L", 0), "its entry .*_7.pth' begins at 0, but the one before it ends at"),
         (with_fields((LISTED, 42), "<L", 2**31), "its entry .*_7.pth' begins at 2147483648, but the one be"),
+        (with_fields((LISTED, 20), "<L", 2**31), "_7.pth': it takes 2147483648 bytes of the zip, and a checkpoint of"),
         (with_fields((LOCAL, 30), "<6s", b"Kaggle"), "the header of its entry .*_7.pth' contradicts its directory"),
         (with_fields((LOCAL, 8), "<H", 8), "the header of its entry .*_7.pth' contradicts its directory"),
         (with_fields((LOCAL, 6), "<H", 1), "the header of its entry .*_7.pth' contradicts its directory"),
@@ -213,6 +214,7 @@ END, LISTED, LOCAL = b"PK\5\6", b"PK\1\2", b"PK\3\4"
     ids=[
         "appended", "comment", "two directories", "prepended", "count", "count on this disk", "large count", "no count",
         "disk", "size of the directory", "place of the directory", "two entries in one place", "place of an entry",
+        "packed size",
         "local name", "local method", "local flags", "local size", "local extra field",
     ],
 )  # fmt: skip
