@@ -1,4 +1,36 @@
-"""Errors that a person can act on. Any other exception is a bug in the kit and shows its traceback."""
+"""Errors that a person can act on, and how their messages show text from outside. Other exceptions are bugs."""
+
+MOST_QUOTED = 300
+"""Characters of a foreign text in a message."""
+
+
+def plain(text: str) -> str:
+    """The text as it may be printed: all but newlines and tabs that is not printable is shown escaped.
+
+    A terminal obeys control characters, and shows text in another order after some others; both would let a file name
+    or a submission's message pass for the kit's own words.
+    """
+    return "".join(one if one in "\n\t" or one.isprintable() else _escaped(one) for one in text.replace("\r\n", "\n"))
+
+
+def quoted(text: object, most: int = MOST_QUOTED) -> str:
+    """A text from outside as a part of a message: on one line, and cut after ``most`` characters.
+
+    Args:
+        text: a name, a path, a value, or what another program said.
+        most: the length from which it is cut; then it ends with its whole length.
+    """
+    whole = str(text)
+    shown = "".join(one if one.isprintable() else _escaped(one) for one in whole[: most + 1])
+    if len(shown) <= most:
+        return shown
+    end = f"… ({len(whole)} characters)"
+    return shown[: most - len(end)] + end
+
+
+def _escaped(character: str) -> str:
+    """As in Python's source: ``\\x1b``, ``\\u202e``."""
+    return character.encode("unicode_escape").decode("ascii")
 
 
 class KitError(Exception):
