@@ -3,8 +3,10 @@
 import typer
 
 from scoring.cli import kaggle_commands, new_command, score_commands
+from scoring.cli.values import Group
 
 app = typer.Typer(
+    cls=Group,
     help="Score machine unlearning by the rules of the NeurIPS 2023 Machine Unlearning Challenge.",
     no_args_is_help=True,
     add_completion=False,

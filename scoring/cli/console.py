@@ -1,40 +1,75 @@
-"""What the commands print, and how errors end them."""
+"""What the commands print, and how errors end them. Text from outside reaches the terminal here, and never raw."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from starter_kit.errors import KitError
+from starter_kit.errors import KitError, plain
 
-messages = Console(stderr=True)
+HEAD, TAIL = 40, 60
+"""The lines of a longer message that are shown: where it begins, and where it ends."""
+
+WIDEST = 2000
+"""Characters of a line of a message."""
+
+
+class PlainConsole(Console):
+    """A console on which every text is only text: no markup, no emoji codes, no control characters.
+
+    Rich turns each string into text here, also those in the cells and the titles of tables.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text, with what a terminal would obey shown escaped."""
+        return super().render_str(plain(text), **options | {"markup": False, "emoji": False})
+
+
+messages = PlainConsole(stderr=True)
 """Progress, warnings and errors."""
 
-results = Console()
+results = PlainConsole()
 """What a command was asked for."""
 
 
 def say(text: object) -> None:
     """Print a line of the result, as it is."""
-    results.print(str(text), markup=False, highlight=False, soft_wrap=True)
+    results.print(str(text), soft_wrap=True)
 
 
 def warn(warnings: Iterable[str]) -> None:
     """Print warnings, one per line."""
     for warning in warnings:
-        messages.print(f"Warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        messages.print(f"Warning: {warning}", style="yellow", soft_wrap=True)
 
 
 def say_notes(notes: Iterable[str]) -> None:
     """Print the notes of a result, one per line."""
     for note in notes:
-        results.print(f"* {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        results.print(f"* {note}", style="yellow", soft_wrap=True)
 
 
 def say_error(text: str) -> None:
-    """Print what went wrong."""
-    messages.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+    """Print what went wrong. Of a message that fills many screens, its beginning and its end."""
+    messages.print(shortened(text), style="red", soft_wrap=True)
+
+
+def shortened(text: str) -> str:
+    """A message without the middle of its lines, if there are very many, and of very long lines."""
+    lines = [_cut(line) for line in text.split("\n")]
+    if len(lines) > HEAD + TAIL:
+        lines[HEAD:-TAIL] = [f"… ({len(lines) - HEAD - TAIL} lines are left out)"]
+    return "\n".join(lines)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDEST else f"{line[:WIDEST]}… ({len(line)} characters)"
 
 
 @contextmanager

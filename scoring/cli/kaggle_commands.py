@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from scoring.cli import score_commands
 from scoring.cli.console import messages, reporting_errors, results, say, warn
@@ -26,6 +27,8 @@ from scoring.cli.options import (
     Workers,
     pools_of,
 )
+from scoring.cli.values import a_folder, a_path
+from starter_kit.errors import plain, quoted
 from starter_kit.kaggle import bundle as bundles
 from starter_kit.kaggle.bundle import BUNDLES, COMPETITION, METADATA
 from starter_kit.kaggle.client import Patience, connect
@@ -45,8 +48,8 @@ class Precision(StrEnum):
 Competition = Annotated[
     str | None, typer.Option("--competition", show_default=COMPETITION, help="The competition's name in its URL.")
 ]
-Bundles = Annotated[Path, typer.Option("--bundles", help="The folder of all bundles.")]
-Reports = Annotated[Path, typer.Option("--reports", help="The folder of all local reports.")]
+Bundles = Annotated[Path, typer.Option("--bundles", parser=a_folder, help="The folder of all bundles.")]
+Reports = Annotated[Path, typer.Option("--reports", parser=a_folder, help="The folder of all local reports.")]
 
 
 def bundle_command(
@@ -61,7 +64,7 @@ def bundle_command(
     with reporting_errors(INTERRUPTED):
         made = bundles.bundle(submission, competition or COMPETITION, precision is Precision.half, folder)
         warn(made.warnings)
-        say(f"{made.notebook} and {METADATA}")
+        say(f"{quoted(made.notebook)} and {METADATA}")
 
 
 def rehearse_command(
@@ -72,7 +75,8 @@ def rehearse_command(
     device: Device = "",
     seed: Seed = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", show_default="out/rehearsals/NAME", help="The folder for its files.")
+        Path | None,
+        typer.Option("--out", parser=a_path, show_default="out/rehearsals/NAME", help="The folder for its files."),
     ] = None,
     store: Store = MADE / "store",
     workers: Workers = None,
@@ -80,10 +84,13 @@ def rehearse_command(
 ) -> None:
     """Run a submission's Kaggle notebook here as Kaggle would, and score the submission.zip that it writes."""
     from scoring import rehearsal
+    from scoring.reports.place import check_place
 
     with reporting_errors(score_commands.INTERRUPTED):
         pools = pools_of(task, data, device, seed, store, workers, backend)
         folder = out or MADE / "rehearsals" / submission.stem
+        if not folder.is_file():
+            check_place(folder, ())
         score_commands.report(rehearsal.rehearse(submission, pools, models, folder), folder / rehearsal.REPORT)
 
 
@@ -99,20 +106,22 @@ def upload_command(
             messages.print("This version of the submission has no local score. Run `make score` first.", style="yellow")
         with _progress() as show:
             scored = Uploader(connect(Patience()), Patience(), Pace(), show).upload(made)
-        say(f"{made.name} on Kaggle: {scored.private or '?'} (private), {scored.public or '?'} (public)")
+        private, public = quoted(scored.private or "?"), quoted(scored.public or "?")
+        say(f"{quoted(made.name)} on Kaggle: {private} (private), {public} (public)")
         for one in local:
-            say(f"{made.name} here: {one}")
+            say(f"{quoted(made.name)} here: {one}")
 
 
 def submissions_command(competition: Competition = None, reports: Reports = REPORTS) -> None:
     """List past submissions, with local scores beside Kaggle's."""
     with reporting_errors(INTERRUPTED):
         competition = competition or COMPETITION
-        table = Table("number", "date", "description", "status", "private", "public", "here", title=competition)
+        table = Table("number", "date", "description", "status", "private", "public", "here", title=quoted(competition))
         for one in past_submissions(connect(Patience()), competition, Patience(), reports):
             here = "\n".join(map(str, one.local))
-            table.add_row(str(one.ref), one.date, one.description, one.status, one.private, one.public, here)
-        results.print(table if table.row_count else f"You have no submissions to {competition}.")
+            told = map(quoted, (one.ref, one.date, one.description, one.status, one.private, one.public))
+            table.add_row(*told, here)
+        results.print(table if table.row_count else f"You have no submissions to {quoted(competition)}.")
 
 
 @contextmanager
@@ -120,7 +129,8 @@ def _progress() -> Iterator[Callable[[str], None]]:
     """On a terminal a line that is kept up to date; elsewhere a line whenever more than the time has changed."""
     if messages.is_terminal:
         with messages.status("connecting") as status:
-            yield lambda text: status.update(text)
+            # As text, which rich does not read for its own markup.
+            yield lambda text: status.update(Text(plain(text)))
         return
     said = ""
 
@@ -128,7 +138,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
         nonlocal said
         what = text.rpartition(", ")[0] or text
         if what != said:
-            messages.print(text, markup=False, highlight=False, soft_wrap=True)
+            messages.print(text, soft_wrap=True)
         said = what
 
     yield show

@@ -3,18 +3,26 @@
 The commands import what they need when they run: torch alone takes seconds, which no help text should cost.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scoring.cli.console import messages
+from scoring.cli.values import BadOption, a_folder, a_path, whole_number
 from scoring.judging.score import OFFICIAL_MODELS
+from starter_kit.errors import quoted
 
 if TYPE_CHECKING:
     from scoring.running.pools import Pools
 
 FEWEST_MODELS = 8
+MOST_MODELS = 65_536
+MOST_WORKERS = 1024
+
+LARGEST_SEED = 2**63 - 1
+"""The largest whole number that every reader of a report can hold."""
 
 MADE = Path("out")
 """The folder of everything that the kit makes."""
@@ -23,12 +31,24 @@ REPORTS = MADE / "reports"
 """The folder of all reports."""
 
 
-def _models(value: int) -> int:
+def _models(text: str) -> int:
+    value = whole_number(text, "models", MOST_MODELS)
     if value < FEWEST_MODELS:
-        raise typer.BadParameter(
+        raise BadOption(
             f"expected at least {FEWEST_MODELS} models, found {value}. With fewer, epsilon says nothing. The challenge "
             f"used {OFFICIAL_MODELS}; 64 give a quick look."
         )
+    return value
+
+
+def _seed(text: str) -> int:
+    return whole_number(text, "a seed", LARGEST_SEED)
+
+
+def _workers(text: str) -> int:
+    value = whole_number(text, "workers", MOST_WORKERS)
+    if not value:
+        raise BadOption("expected at least 1 worker, found 0. Leave it out for one per core.")
     return value
 
 
@@ -36,7 +56,7 @@ def _backend(name: str) -> str:
     from scoring.running import backends
 
     if name not in backends.names():
-        raise typer.BadParameter(f"expected one of {', '.join(backends.names())}, found {name!r}")
+        raise BadOption(f"expected one of {', '.join(backends.names())}, found '{quoted(name)}'")
     return name
 
 
@@ -44,27 +64,40 @@ def _device(name: str) -> str:
     import torch
 
     name = name or ("cuda" if torch.cuda.is_available() else "cpu")
+    refused = BadOption(
+        f"'{quoted(name)}' is unavailable on this machine. Expected cpu, cuda, cuda:1 or mps; cpu works everywhere."
+    )
+    # Others exist, but hold no values (meta), or are another name of cpu, whose rows would be made twice.
+    if not re.fullmatch(r"cpu|mps|cuda(:(0|[1-9][0-9]?))?", name, re.ASCII):
+        raise refused
     try:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise typer.BadParameter(
-            f"{name!r} is unavailable on this machine. Expected cpu, cuda, cuda:1 or mps; cpu works everywhere."
-        ) from error
+        raise refused from error
     return name
 
 
-Submission = Annotated[Path, typer.Argument(help="The file with your unlearning function.")]
+Submission = Annotated[
+    Path,
+    typer.Argument(parser=a_path, help="The file with your unlearning function."),
+]
 TaskName = Annotated[
     str, typer.Option("--task", help="A file of starter_kit/tasks. Some take a size, as in faces:600.")
 ]
 Data = Annotated[
-    Path | None, typer.Option("--data", show_default="out/data/TASK", help="The folder of the task's data set.")
+    Path | None,
+    typer.Option(
+        "--data",
+        parser=a_folder,
+        show_default="out/data/TASK",
+        help="The folder of the task's data set.",
+    ),
 ]
 Models = Annotated[
     int,
     typer.Option(
         "--models",
-        callback=_models,
+        parser=_models,
         help=f"Models per pool (minimum {FEWEST_MODELS}). {OFFICIAL_MODELS} for official scores.",
     ),
 ]
@@ -78,16 +111,25 @@ Device = Annotated[
         "one model at a time.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The run's seed. Every other seed follows from it.")]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", parser=_seed, help="The run's seed. Every other seed follows from it."),
+]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", show_default="in out/reports", help="The folder for the report."),
+    typer.Option("--out", parser=a_path, show_default="in out/reports", help="The folder for the report."),
 ]
-Store = Annotated[Path, typer.Option("--store", help="The folder that keeps finished models' answers.")]
+Store = Annotated[
+    Path,
+    typer.Option("--store", parser=a_folder, help="The folder that keeps finished models' answers."),
+]
 Workers = Annotated[
     int | None,
     typer.Option(
-        "--workers", min=1, show_default="one per core; on a GPU as many as pay off", help="Models made in parallel."
+        "--workers",
+        parser=_workers,
+        show_default="one per core; on a GPU as many as pay off",
+        help="Models made in parallel.",
     ),
 ]
 Limit = Annotated[

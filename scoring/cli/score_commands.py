@@ -22,8 +22,9 @@ from scoring.cli.options import (
     Workers,
     pools_of,
 )
+from scoring.cli.values import a_path
 from scoring.judging.score import OFFICIAL_MODELS, score
-from starter_kit.errors import InputError, MachineError
+from starter_kit.errors import InputError, MachineError, quoted
 
 if TYPE_CHECKING:
     from scoring.run import Result
@@ -36,7 +37,9 @@ INTERRUPTED = "Stopped. Finished models are kept; the same command continues fro
 def score_command(
     submission: Annotated[
         Path | None,
-        typer.Argument(show_default=str(DEFAULT_SUBMISSION), help="The file with your unlearning function."),
+        typer.Argument(
+            parser=a_path, show_default=str(DEFAULT_SUBMISSION), help="The file with your unlearning function."
+        ),
     ] = None,
     task: TaskName = "digits",
     data: Data = None,
@@ -49,7 +52,8 @@ def score_command(
     limit: Limit = None,
     backend: BackendName = "processes",
     checkpoints: Annotated[
-        Path | None, typer.Option("--checkpoints", help="Score this zip or folder of checkpoints instead.")
+        Path | None,
+        typer.Option("--checkpoints", parser=a_path, help="Score this zip or folder of checkpoints instead."),
     ] = None,
 ) -> None:
     """Score one submission, or checkpoints that were made elsewhere.
@@ -59,33 +63,38 @@ def score_command(
     at any moment: the same command continues where it stopped.
     """
     from scoring import run
-    from scoring.reports.files import folder_of
+    from scoring.reports.files import FILES, folder_of
+    from scoring.reports.place import check_place
 
     with reporting_errors(INTERRUPTED):
         if submission and checkpoints:
-            raise InputError(f"Expected SUBMISSION= or CHECKPOINTS=, found both: {submission} and {checkpoints}.")
-        _check_place(out)
+            raise InputError(
+                f"Expected SUBMISSION= or CHECKPOINTS=, found both: {quoted(submission)} and {quoted(checkpoints)}."
+            )
+        if out:
+            check_place(out, FILES)
         pools = pools_of(task, data, device, seed, store, workers, backend, limit)
+        name = (checkpoints or submission or DEFAULT_SUBMISSION).stem
+        folder = out or folder_of(REPORTS, pools.task.name, seed, models, name)
+        check_place(folder, FILES)
         if checkpoints:
             result = run.run_checkpoints(checkpoints, pools, models)
         else:
             result = run.run(submission or DEFAULT_SUBMISSION, pools, models)
-        report(result, out or folder_of(REPORTS, pools.task.name, seed, models, result.submission.name))
+        report(result, folder)
 
 
 def compare_command(
     submissions: Annotated[
-        list[Path] | None, typer.Argument(show_default="all of submissions/", help="Submission files.")
+        list[Path] | None,
+        typer.Argument(parser=a_path, show_default="all of submissions/", help="Submission files."),
     ] = None,
     task: TaskName = "digits",
     data: Data = None,
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
     seed: Seed = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", show_default="in out/reports", help="The folder for the reports."),
-    ] = None,
+    out: Out = None,
     store: Store = MADE / "store",
     workers: Workers = None,
     limit: Limit = None,
@@ -100,26 +109,32 @@ def compare_command(
     from scoring.reports import comparison
     from scoring.reports.files import folder_of
     from scoring.reports.notes import notes_on_comparison
+    from scoring.reports.place import check_place
 
     with reporting_errors(INTERRUPTED):
-        _check_place(out)
         paths = submissions or sorted(Path("submissions").glob("[!_]*.py"))
+        files = comparison.files_for([path.stem for path in paths])
+        if out:
+            check_place(out, files)
         pools = pools_of(task, data, device, seed, store, workers, backend, limit)
-        compared = run.compare(paths, pools, models)
         folder = out or folder_of(REPORTS, pools.task.name, seed, models, "comparison")
+        check_place(folder, files)
+        compared = run.compare(paths, pools, models)
         comparison.write(compared, comparison.record_of_comparison(compared), folder)
         results.print(comparison.table(compared))
         say_notes(notes_on_comparison(compared))
-        say(f"{folder}/comparison.json and comparison.png")
+        say(f"{quoted(folder)}/comparison.json and comparison.png")
         for path, error in compared.failed.items():
-            say_error(f"\n{path.stem}: {error}")
+            say_error(f"\n{quoted(path.stem)}: {error}")
         if compared.failed:
             raise typer.Exit(1)
 
 
 def judge_command(
-    unlearned: Annotated[Path, typer.Argument(help="Saved outputs of the unlearned models, an .npz.")],
-    retrained: Annotated[Path, typer.Argument(help="Saved outputs of the same number of retrained models.")],
+    unlearned: Annotated[Path, typer.Argument(parser=a_path, help="Saved outputs of the unlearned models, an .npz.")],
+    retrained: Annotated[
+        Path, typer.Argument(parser=a_path, help="Saved outputs of the same number of retrained models.")
+    ],
 ) -> None:
     """Compute a score again from two files of saved outputs. Nothing is trained."""
     from scoring.reports.files import load_outputs
@@ -138,7 +153,9 @@ def judge_command(
 
 
 def tables_command(
-    pages: Annotated[list[Path] | None, typer.Argument(show_default="README.md submissions/README.md")] = None,
+    pages: Annotated[
+        list[Path] | None, typer.Argument(parser=a_path, show_default="README.md submissions/README.md")
+    ] = None,
 ) -> None:
     """Write the tables of README.md and submissions/README.md again, from what `make compare` left."""
     from scoring.reports.ranking import with_tables
@@ -146,10 +163,13 @@ def tables_command(
     with reporting_errors(INTERRUPTED):
         for page in pages or [Path("README.md"), Path("submissions/README.md")]:
             try:
-                page.write_text(with_tables(page.read_text(encoding="utf-8"), REPORTS), encoding="utf-8")
+                written = with_tables(page.read_text(encoding="utf-8"), REPORTS)
+                page.write_text(written, encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise InputError(f"{quoted(page)} is not a text file in UTF-8.") from error
             except OSError as error:
-                raise InputError(f"Cannot read or write {page}: {error.strerror}.") from error
-            say(page)
+                raise InputError(f"Cannot read or write {quoted(page)}: {error.strerror}.") from error
+            say(quoted(page))
 
 
 def export_command(
@@ -158,7 +178,8 @@ def export_command(
     device: Device = "",
     seed: Seed = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", show_default="out/exports/TASK", help="The folder to write.")
+        Path | None,
+        typer.Option("--out", parser=a_path, show_default="out/exports/TASK", help="The folder to write."),
     ] = None,
     store: Store = MADE / "store",
 ) -> None:
@@ -167,20 +188,24 @@ def export_command(
     The folder holds all that a notebook for the competition reads: retain.csv, forget.csv, validation.csv,
     images/A/B.png, original_model.pth and age_class_weights.json. The test set is left out.
     """
+    from scoring.reports.place import check_place
     from starter_kit.competition import input_folder
 
     with reporting_errors(INTERRUPTED):
         pools = pools_of(task, data, device, seed, store, None, "serial")
-        folder = out or MADE / "exports" / task.replace(":", "-")
+        folder = out or MADE / "exports" / pools.task.name.replace(":", "-")
+        check_place(folder, ())
         original = pools.original
         assert original is not None, "a task's own recipe has one original"
         try:
             input_folder.write(folder, pools.task.sets, original.weights)
         except ValueError as error:
-            raise InputError(f"The task {task} does not fit the competition's layout: {error}.") from error
+            raise InputError(f"The task {quoted(task)} does not fit the competition's layout: {error}.") from error
         except OSError as error:
-            raise MachineError(f"Cannot write {error.filename}: {error.strerror}. Name another folder.") from error
-        say(folder)
+            raise MachineError(
+                f"Cannot write {quoted(error.filename)}: {error.strerror}. Name another folder."
+            ) from error
+        say(quoted(folder))
 
 
 def report(result: "Result", folder: Path) -> None:
@@ -193,16 +218,7 @@ def report(result: "Result", folder: Path) -> None:
     files.write(result, record, folder)
     results.print(table(record))
     say_notes(record.notes)
-    say(f"{folder}/report.json and report.png")
-
-
-def _check_place(folder: Path | None) -> None:
-    """Create the report's folder, so that a mistake in its name shows before hours of work."""
-    try:
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"Cannot write the report to {folder}: {error.strerror}. Name another with OUT=.") from error
+    say(f"{quoted(folder)}/report.json and report.png")
 
 
 COMMANDS: dict[str, Callable] = {

@@ -1,19 +1,22 @@
 """A comparison of submissions: a ranked table, comparison.json, one picture, and a report per submission."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from rich.table import Table
+from rich.text import Text
 
 from scoring.reports import files
 from scoring.reports.pictures import picture_of_ranking
+from scoring.reports.place import write_together
 from scoring.reports.record import Accuracies, Report, accuracies, floor_of, pool_of, record_of
 from scoring.reports.time import ratio_of
 from scoring.run import Comparison
-from scoring.running.store import write_atomically
+from starter_kit.errors import quoted
 
 COMPARISON_SCHEMA: Literal[3] = 3
 
@@ -80,7 +83,7 @@ def table(compared: Comparison) -> Table:
 
     # No frame, little padding and long names on two lines: all columns fit into 80 characters.
     table = Table(
-        title=f"{reference.pools.task.name}, {len(reference.retrained)} models per pool",
+        title=Text(f"{reference.pools.task.name}, {len(reference.retrained)} models per pool"),
         box=None,
         pad_edge=False,
         padding=(0, 1, 0, 0),
@@ -100,19 +103,29 @@ def table(compared: Comparison) -> Table:
     return table
 
 
-def _broken(name: str) -> str:
+def _broken(name: str) -> Text:
     """A name in lines of at most ``WIDEST_NAME`` characters, broken after underscores where possible."""
     most = WIDEST_NAME
-    return "\n".join(re.findall(f".{{1,{most}}}$|.{{1,{most - 1}}}_|.{{{most}}}", name))
+    lines = re.findall(f".{{1,{most}}}$|.{{1,{most - 1}}}_|.{{{most}}}", quoted(name))
+    return Text("\n".join(lines))
+
+
+def files_for(names: Iterable[str]) -> list[str]:
+    """The files of a comparison of these submissions, by their paths in its folder."""
+    return ["comparison.json", "comparison.png", *(f"{name}/{file}" for name in names for file in files.FILES)]
 
 
 def write(compared: Comparison, record: ComparisonRecord, folder: Path) -> None:
-    """Put comparison.json and comparison.png into ``folder``, and a report per submission below it.
+    """Put comparison.json and comparison.png into ``folder`` and a report per submission below it, all or none.
 
     Raises:
         MachineError: the folder cannot be created or written.
     """
-    write_atomically(folder / "comparison.json", record.model_dump_json(indent=2).encode())
-    write_atomically(folder / "comparison.png", picture_of_ranking(compared.ranked, compared.reference))
+    contents = {
+        "comparison.json": record.model_dump_json(indent=2).encode(),
+        "comparison.png": picture_of_ranking(compared.ranked, compared.reference),
+    }
     for result, report in zip(compared.ranked, record.ranking, strict=True):
-        files.write(result, report, folder / result.submission.name)
+        name = result.submission.name
+        contents |= {f"{name}/{file}": content for file, content in files.contents(result, report).items()}
+    write_together(folder, contents)

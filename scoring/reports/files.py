@@ -4,10 +4,13 @@ from pathlib import Path
 
 from scoring.judging.outputs import Outputs
 from scoring.reports.pictures import picture_of
+from scoring.reports.place import write_together
 from scoring.reports.record import Report
 from scoring.run import Result
-from scoring.running.store import write_atomically
-from starter_kit.errors import InputError
+from starter_kit.errors import InputError, quoted
+
+FILES = ("report.json", "report.png", "unlearned.npz", "retrained.npz")
+"""What a report consists of."""
 
 
 def folder_of(root: Path, task: str, seed: int, models: int, name: str) -> Path:
@@ -25,21 +28,27 @@ def load_outputs(path: Path) -> Outputs:
         return Outputs.from_bytes(path.read_bytes())
     except OSError as error:
         raise InputError(
-            f"Cannot read {path}: {error.strerror}. `make score` writes unlearned.npz and retrained.npz beside its "
-            "report.json."
+            f"Cannot read {quoted(path)}: {error.strerror}. `make score` writes unlearned.npz and retrained.npz beside "
+            "its report.json."
         ) from error
     except ValueError as error:
-        raise InputError(f"{path}: {error}.") from error
+        raise InputError(f"{quoted(path)}: {quoted(error)}.") from error
+
+
+def contents(result: Result, report: Report) -> dict[str, bytes]:
+    """The files of a report by name: report.json, report.png and the judged outputs."""
+    pools = {"unlearned": result.unlearned.outputs, "retrained": result.reference.retrained}
+    return {
+        "report.json": report.model_dump_json(indent=2).encode(),
+        "report.png": picture_of(result),
+        **{f"{name}.npz": pool.to_bytes() for name, pool in pools.items()},
+    }
 
 
 def write(result: Result, report: Report, folder: Path) -> None:
-    """Put report.json, report.png and the judged outputs into ``folder``.
+    """Put report.json, report.png and the judged outputs into ``folder``, all or none.
 
     Raises:
         MachineError: the folder cannot be created or written.
     """
-    write_atomically(folder / "report.json", report.model_dump_json(indent=2).encode())
-    write_atomically(folder / "report.png", picture_of(result))
-    outputs = {"unlearned": result.unlearned.outputs, "retrained": result.reference.retrained}
-    for name, pool in outputs.items():
-        write_atomically(folder / f"{name}.npz", pool.to_bytes())
+    write_together(folder, contents(result, report))

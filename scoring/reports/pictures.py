@@ -1,6 +1,7 @@
 """The pictures of a report, as PNG files in memory."""
 
 import io
+import warnings
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +11,12 @@ from matplotlib.ticker import MaxNLocator
 from scoring.judging.epsilon import EPSILON_CAP
 from scoring.judging.score import BIN_WIDTH
 from scoring.run import Reference, Result
+from starter_kit.errors import quoted
 
 SUBMISSION, RETRAINED, CEILING = "#c1440e", "#2b6ca3", "#9aa5ad"
+LONGEST_NAME = 50
+"""Of a submission, in a title."""
+
 EXAMPLES = 3
 """How many typical and how many worst examples are shown."""
 
@@ -23,8 +28,9 @@ def picture_of(result: Result) -> bytes:
         A PNG.
     """
     figure = Figure(figsize=(12, 8), layout="constrained", dpi=100)
+    name, task = _title(result.submission.name), _title(result.reference.pools.task.name)
     figure.suptitle(
-        f"{result.submission.name} on {result.reference.pools.task.name}: score {result.unlearned.score.value:.4f} "
+        f"{name} on {task}: score {result.unlearned.score.value:.4f} "
         f"(ceiling {result.reference.ceiling.value:.4f}, {len(result.unlearned.outputs)} models per pool)"
     )
     top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=(1.2, 1, 1)).flat
@@ -49,9 +55,11 @@ def picture_of_ranking(ranked: list[Result], reference: Reference) -> bytes:
     """
     figure = Figure(figsize=(9, 1.2 + 0.4 * max(len(ranked), 1)), layout="constrained", dpi=100)
     axes = figure.subplots()
-    names = [result.submission.name for result in reversed(ranked)]
+    names = [_title(result.submission.name) for result in reversed(ranked)]
     scores = [result.unlearned.score.value for result in reversed(ranked)]
-    axes.bar_label(axes.barh(names, scores, color=SUBMISSION, alpha=0.7), fmt="%.4f", padding=4)
+    axes.bar_label(axes.barh(range(len(names)), scores, color=SUBMISSION, alpha=0.7), fmt="%.4f", padding=4)
+    # Names that are cut may be equal, and shall still have a bar each.
+    axes.set_yticks(range(len(names)), names)
     axes.axvspan(*reference.ceiling.band, color=CEILING, alpha=0.25, linewidth=0)
     axes.axvline(reference.ceiling.value, color=CEILING, linestyle="--")
     axes.text(
@@ -66,21 +74,30 @@ def picture_of_ranking(ranked: list[Result], reference: Reference) -> bytes:
     axes.set_xlim(0, 1.2 * max([reference.ceiling.band[1], *scores]))
     axes.set_ylim(-0.7, max(len(ranked), 1) - 0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel(f"score on {reference.pools.task.name}, {len(reference.retrained)} models per pool")
+    axes.set_xlabel(f"score on {_title(reference.pools.task.name)}, {len(reference.retrained)} models per pool")
     return _png(figure)
+
+
+def _title(name: str) -> str:
+    """A name as a picture shows it: escaped, cut, and never taken for a formula or for a label to be hidden."""
+    shown = quoted(name, LONGEST_NAME).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def _png(figure: Figure) -> bytes:
     """The figure's file, without date and version, so that the same result gives the same bytes."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():
+        # A character that the font lacks becomes a box, which is no reason to lose the report.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
 def _epsilons(axes: Axes, result: Result) -> None:
     """How many examples fall into each bin of epsilon; for the ceiling the mean over splits. The cap has a bin."""
     pools = {
-        result.submission.name: result.unlearned.score.epsilon[None],
+        _title(result.submission.name): result.unlearned.score.epsilon[None],
         "ceiling, mean over splits": result.reference.ceiling.epsilon,
     }
     largest = max(epsilon[epsilon < EPSILON_CAP].max(initial=0) for epsilon in pools.values())

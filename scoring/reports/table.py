@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from scoring.reports.record import Accuracies, Floor, Pool, Report, pool_of
 from scoring.run import Judged
+from starter_kit.errors import quoted
 
 Lines = dict[str, float]
 """What a column says, by the labels of the lines."""
@@ -21,8 +23,9 @@ BLOCKS = (
 def table(report: Report) -> Table:
     """The submission, the retrained pool, the ceiling and the floor, side by side."""
     ceiling, retrained = report.ceiling, report.retrained
+    name = quoted(report.submission.name)
     columns: dict[str, Lines] = {
-        report.submission.name: _lines(report.unlearned) | _seconds(report.time.seconds),
+        name: _lines(report.unlearned) | _seconds(report.time.seconds),
         "retrained": _accuracy_lines(retrained.accuracy) | _seconds(report.time.retraining_seconds),
         "ceiling": {
             "score": ceiling.value,
@@ -32,16 +35,16 @@ def table(report: Report) -> Table:
         },
         "floor": _floor_lines(report.floor),
     }
-    table = Table(title=f"{report.submission.name} on {report.task.name}, {report.run.models} models per pool")
+    table = Table(title=Text(f"{name} on {quoted(report.task.name)}, {report.run.models} models per pool"))
     table.add_column("")
     for number, heading in enumerate(columns):
-        table.add_column(heading, justify="right", style="bold" if number == 0 else "")
+        table.add_column(Text(heading), justify="right", style="bold" if number == 0 else "")
     _add_blocks(table, list(columns.values()))
     ratio, error = report.time.ratio, report.time.error
     table.add_row(
         "time over retraining", "" if ratio is None or error is None else f"{ratio:.2f} ± {2 * error:.2f}", "1"
     )
-    table.caption = "\n".join(_captions(report))
+    table.caption = Text("\n".join(_captions(report)))
     return table
 
 
@@ -55,13 +58,15 @@ def _captions(report: Report) -> list[str]:
         f"{report.unlearned.epsilon.largest_possible:.2f}.",
     ]
     if ceiling.value:
-        found.insert(0, f"{report.submission.name} reaches {100 * score / ceiling.value:.0f} % of the ceiling.")
+        found.insert(0, f"{quoted(report.submission.name)} reaches {100 * score / ceiling.value:.0f} % of the ceiling.")
     return found
 
 
 def judged_table(path: Path, judged: Judged) -> Table:
     """The figures of a pool of which only the outputs are known."""
-    table = Table("", path.stem, title=f"{len(judged.outputs)} models per pool")
+    table = Table(title=f"{len(judged.outputs)} models per pool")
+    for heading in ("", quoted(path.stem)):
+        table.add_column(Text(heading))
     _add_blocks(table, [_lines(pool_of(judged))])
     return table
 

@@ -10,8 +10,14 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
+from starter_kit.errors import plain, quoted
+
 WIDTH = 30
 """Of a pool's name: that of the longest submission."""
+
+
+LONGEST_NAME = 80
+"""Of a pool, on the screen."""
 
 
 class _Rate(ProgressColumn):
@@ -35,8 +41,10 @@ class Progress:
 
         It gives a function to call with the number of finished models. ``unit`` names them, in the plural.
         """
+        # The bar shows descriptions as they are, and a name may be a stranger's.
+        name = quoted(name, LONGEST_NAME)
         columns = (
-            TextColumn(f"{{task.description:<{WIDTH}}}"),
+            TextColumn(f"{{task.description:<{WIDTH}}}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
@@ -61,7 +69,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(Text(plain(text)), soft_wrap=True)
 
 
 def duration(seconds: float) -> str:

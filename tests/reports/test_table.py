@@ -79,3 +79,10 @@ def test_a_time_that_is_unknown_stays_empty(ratio, cell):
 
 def test_it_fits_into_eighty_characters():
     assert max(map(len, printed(report()).splitlines())) <= 80
+
+
+def test_a_name_is_only_a_name():
+    hostile = report()
+    named = hostile.model_copy(update={"submission": hostile.submission.model_copy(update={"name": "[b]x[/b]\x1b\n"})})
+    text = printed(named)
+    assert text.count(r"[b]x[/b]\x1b\n") == 3, "in the title, above the column and in the caption"
