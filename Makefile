@@ -5,17 +5,31 @@ SUBMISSION ?= submissions/finetune.py
 
 # The variables given on the command line. A verb passes them to the program as options, which refuses unknown ones.
 GIVEN := $(foreach name,$(filter-out -% MAKE%,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
-options = $(foreach name,$(filter-out PYTHON VENV $(1),$(GIVEN)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))')
+# make and the shell would execute what they find in a value: from here on it is text to make, and below to the shell.
+$(foreach name,$(GIVEN) $(filter SUBMISSION PYTHON,$(.VARIABLES)),$(eval override $(name) := $$(value $(name))))
+define line_break
+
+
+endef
+$(foreach name,$(GIVEN),$(if $(findstring $(line_break),$($(name))),$(error $(name) has a line break, which make cannot pass on. Rename the file)))
+quoted = '$(subst ','\'',$(1))'
+options = $(foreach name,$(filter-out PYTHON VENV $(1),$(GIVEN)),--$(shell printf %s $(call quoted,$(name)) | tr A-Z a-z) $(call quoted,$($(name))))
+# What begins with a hyphen would be taken for an option.
+one_file = $(call quoted,$(if $(filter -%,$(firstword $(1))),./)$(1))
+# A list of files keeps * and ? and [] for the shell. Spaces separate its files: in a name, write ? for each space.
+SPECIAL := \ ' " $$ ; & | < > ( ) ` ! { } ~ \#
+escaped = $(if $(1),$(call escaped,$(wordlist 2,99,$(1)),$(subst $(firstword $(1)),\$(firstword $(1)),$(2))),$(2))
+file_list = $(foreach one,$(call escaped,$(SPECIAL),$(1)),$(if $(filter -% *% ?% [%,$(one)),./)$(one))
 $(if $(filter %.py,$(MAKECMDGOALS)),$(error Name the file with SUBMISSION=$(firstword $(filter %.py,$(MAKECMDGOALS)))))
 
 # The environment is created in out/venv, unless VENV= names an existing one.
 ifeq ($(origin VENV), undefined)
 VENV := out/venv
 READY := $(VENV)/ready
-else ifeq ($(wildcard $(VENV)/bin/python),)
+else ifneq ($(shell test -x $(call quoted,$(VENV)/bin/python) && echo yes),yes)
 $(error VENV=$(VENV) is not an environment: there is no $(VENV)/bin/python)
 endif
-RUN := $(VENV)/bin/python
+RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
@@ -25,18 +39,19 @@ help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo 'OPTIONS, as NAME=value: TASK DATA MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
-	@echo '$(VENV)/bin/unlearning-kit VERB --help explains them.'
+	@echo 'SUBMISSIONS is a list, as in "submissions/a*.py submissions/b.py"; write ? for a space in a name.'
+	@echo $(call quoted,$(VENV)/bin/unlearning-kit VERB --help explains them.)
 
 env: $(READY)  ## create the environment  [PYTHON, VENV]
 
 new: $(READY)  ## copy the template to submissions/NAME.py  [NAME]
-	@$(KIT) new '$(NAME)' $(call options,NAME)
+	@$(KIT) new $(call options,NAME) -- $(call quoted,$(NAME))
 
 score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSION, CHECKPOINTS, OPTIONS]
-	@$(KIT) score $(if $(filter SUBMISSION,$(GIVEN)),'$(SUBMISSION)') $(call options,SUBMISSION)
+	@$(KIT) score $(if $(filter SUBMISSION,$(GIVEN)),$(call one_file,$(SUBMISSION))) $(call options,SUBMISSION)
 
 compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, OPTIONS]
-	@$(KIT) compare $(SUBMISSIONS) $(call options,SUBMISSIONS)
+	@$(KIT) compare $(call file_list,$(SUBMISSIONS)) $(call options,SUBMISSIONS)
 
 tables: $(READY)  ## write the results of make compare into the README files
 	@$(KIT) tables $(call options)
@@ -45,13 +60,13 @@ export: $(READY)  ## write a task as the competition's input  [TASK, DATA, DEVIC
 	@$(KIT) export $(call options)
 
 bundle: $(READY)  ## make a notebook for Kaggle  [SUBMISSION, COMPETITION, PRECISION=half or single]
-	@$(KIT) bundle '$(SUBMISSION)' $(call options,SUBMISSION)
+	@$(KIT) bundle $(call one_file,$(SUBMISSION)) $(call options,SUBMISSION)
 
 rehearse: $(READY)  ## run that notebook here as Kaggle would, and score its output  [SUBMISSION, OPTIONS]
-	@$(KIT) rehearse '$(SUBMISSION)' $(call options,SUBMISSION)
+	@$(KIT) rehearse $(call one_file,$(SUBMISSION)) $(call options,SUBMISSION)
 
 upload: $(READY)  ## send it to Kaggle, submit it, wait for the score  [SUBMISSION, COMPETITION]
-	@$(KIT) upload '$(SUBMISSION)' $(call options,SUBMISSION)
+	@$(KIT) upload $(call one_file,$(SUBMISSION)) $(call options,SUBMISSION)
 
 submissions: $(READY)  ## list past submissions to Kaggle with their scores  [COMPETITION]
 	@$(KIT) submissions $(call options)
@@ -71,9 +86,10 @@ bench: $(READY)  ## time what must be fast, and write tests/benchmarks/results/
 	@$(RUN) -m tests.benchmarks
 
 out/venv/ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is required; $(PYTHON) is `$(PYTHON) --version 2>&1`. Name another with PYTHON="; exit 1; }
+	@$(call quoted,$(PYTHON)) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo Python 3.11 or newer is required, found $(call quoted,$(PYTHON)), "`$(call quoted,$(PYTHON)) --version 2>&1`." \
+		Name another with PYTHON=; exit 1; }
 	@echo "Creating the environment in out/venv: several gigabytes, a few minutes."
-	@$(PYTHON) -m venv out/venv
+	@$(call quoted,$(PYTHON)) -m venv out/venv
 	@out/venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -72,6 +72,114 @@ def test_a_verb_passes_its_variables_on(arguments, command):
     assert sorted(command.split()) == sorted(result.stdout.split()[2:]), result.stdout
 
 
+@pytest.fixture
+def arguments_of(tmp_path):
+    """What the program receives from make: an environment whose Python writes its arguments down."""
+    listing = tmp_path / "an environment" / "listing"
+    program = tmp_path / "an environment" / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\nprintf '%s\\0' \"$@\" > '{listing}'\n")
+    program.chmod(0o755)
+
+    def run(*arguments, folder=ROOT):
+        command = ["make", "-C", str(folder), "-f", str(ROOT / "Makefile"), "--no-print-directory"]
+        command += [f"VENV={program.parents[1]}", *arguments]
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == result.stderr == ""
+        return listing.read_text().split("\0")[2:-1]
+
+    return run
+
+
+HOSTILE = [
+    "my file's.py",
+    'a "quoted" name.py',
+    "a;touch pwned.py",
+    "a&touch pwned.py",
+    "a|touch pwned",
+    "$(shell touch pwned)",
+    "$(touch pwned)",
+    "${HOME}",
+    "$HOME",
+    "$$HOME",
+    "$",
+    "`touch pwned`",
+    "'; touch pwned; '",
+    "'$(touch pwned)'",
+    "a [1] (2) {3,4}.py",
+    "a*.py",
+    "~",
+    "#comment",
+    "a#b.py",
+    "back\\slash\\",
+    "\\'",
+    "!history",
+    "%.py",
+    "a:b=c,d.py",
+    "  two  spaces  ",
+    "-n",
+    "größe.py",
+    "$(error no)",
+    ">pwned",
+    "a\ttab",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+class TestNamesReachTheProgramUnharmed:
+    def test_as_an_option(self, arguments_of, tmp_path, value):
+        (tmp_path / "empty").mkdir()
+        arguments = arguments_of("score", f"OUT={value}", folder=tmp_path / "empty")
+        assert arguments == ["score", "--out", value.lstrip(" ")]
+        assert not list((tmp_path / "empty").iterdir())
+
+    @pytest.mark.parametrize("verb", ["score", "bundle"])
+    def test_as_a_file(self, arguments_of, tmp_path, verb, value):
+        (tmp_path / "empty").mkdir()
+        (_, file) = arguments_of(verb, f"SUBMISSION={value}", folder=tmp_path / "empty")
+        assert file == f"{'./' if value == '-n' else ''}{value.lstrip(' ')}"
+        assert not list((tmp_path / "empty").iterdir())
+
+    def test_as_a_name(self, arguments_of, tmp_path, value):
+        (tmp_path / "empty").mkdir()
+        assert arguments_of("new", f"NAME={value}", folder=tmp_path / "empty") == ["new", "--", value.lstrip(" ")]
+        assert not list((tmp_path / "empty").iterdir())
+
+    def test_in_a_list(self, arguments_of, tmp_path, value):
+        """Where a space separates."""
+        (tmp_path / "empty").mkdir()
+        _, *files = arguments_of("compare", f"SUBMISSIONS={value} b.py", folder=tmp_path / "empty")
+        assert files == [*(f"{'./' if one[0] in '-[' else ''}{one}" for one in value.split()), "b.py"]
+        assert not list((tmp_path / "empty").iterdir())
+
+
+def test_a_list_is_matched_as_in_the_shell(arguments_of, tmp_path):
+    folder = tmp_path / "methods"
+    folder.mkdir()
+    for name in ("a1.py", "a2.py", "b c;d.py", "-e.py", "$(touch pwned).py"):
+        (folder / name).touch()
+    _, *files = arguments_of("compare", "SUBMISSIONS=a[1-2].py b?c*.py -*.py missing*.py", folder=folder)
+    assert files == ["a1.py", "a2.py", "b c;d.py", "./-e.py", "missing*.py"]
+    _, *files = arguments_of("compare", "SUBMISSIONS=*.py", folder=folder)
+    assert sorted(files) == sorted(f"./{path.name}" for path in folder.iterdir())
+
+
+def test_a_default_from_the_environment_is_only_a_name(arguments_of, tmp_path, monkeypatch):
+    monkeypatch.setenv("SUBMISSION", "$(shell touch pwned)'.py")
+    (tmp_path / "empty").mkdir()
+    assert arguments_of("bundle", folder=tmp_path / "empty") == ["bundle", "$(shell touch pwned)'.py"]
+    assert not list((tmp_path / "empty").iterdir())
+
+
+@pytest.mark.parametrize("variable", ["SUBMISSION", "SUBMISSIONS", "OUT", "NAME"])
+def test_a_line_break_is_refused(variable):
+    result = make("score", f"{variable}=a\ntouch pwned")
+    assert result.returncode != 0
+    assert f"{variable} has a line break, which make cannot pass on." in result.stderr
+    assert not (ROOT / "pwned").exists()
+
+
 def test_an_environment_that_does_not_exist():
     result = subprocess.run(["make", "-C", str(ROOT), "score", "VENV=nowhere"], capture_output=True, text=True)
     assert result.returncode != 0
