@@ -4,10 +4,11 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
-from starter_kit.errors import SubmissionError
+from starter_kit.errors import SubmissionError, quoted
+from starter_kit.imports import imports, named
+from starter_kit.source import parsed, read
 
 HOOKS = {"unlearning": ("net", "retain", "forget", "val")}
 """The functions that the kit calls, with their parameters by position."""
@@ -40,31 +41,11 @@ def read_source(path: Path) -> str:
     """The text of a submission file, after every static check has passed.
 
     Raises:
-        SubmissionError: there is no such file, it is not UTF-8, or a check fails.
+        SubmissionError: there is no such file, it cannot be read as Python reads it, or a check fails.
     """
-    if not path.is_file():
-        raise SubmissionError(_no_file(path))
-    try:
-        source = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SubmissionError(f"{path} is not a text file in UTF-8: {error}") from error
-    except OSError as error:
-        raise SubmissionError(f"Cannot read {path}: {error.strerror}.") from error
+    source = read(path)
     check(path, source)
     return source
-
-
-def _no_file(path: Path) -> str:
-    """What to say where there is no file, with the file that was probably meant."""
-    if path.is_dir():
-        return f"{path} is a folder. `make compare` ranks all submissions; `make score` takes one file."
-    in_its_folder = Path("submissions") / f"{path.stem}.py"
-    if in_its_folder.is_file():
-        return f"There is no submission file {path}. Did you mean {in_its_folder}?"
-    found = {file.stem: file for file in path.parent.glob("[!_]*.py")}
-    near = get_close_matches(path.stem, found, n=1)
-    hint = f"Did you mean {found[near[0]]}?" if near else "`make new NAME=mine` creates submissions/mine.py."
-    return f"There is no submission file {path}. {hint}"
 
 
 def check(path: Path, source: str) -> None:
@@ -73,26 +54,21 @@ def check(path: Path, source: str) -> None:
     Raises:
         SubmissionError: the first check that fails.
     """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        text = f"\n    {error.text.strip()}" if error.text else ""
-        raise SubmissionError(f"{path}, line {error.lineno}: {error.msg}{text}") from error
-    except ValueError as error:
-        raise SubmissionError(f"{path} is not Python source: {error}.") from error
-    for line, module in _imports(tree):
+    shown = quoted(path)
+    tree = parsed(path, source)
+    for line, module in sorted({*imports(tree), *named(tree)}):
         if module.startswith(".") or module.split(".")[0] in OUR_PACKAGES:
             raise SubmissionError(
-                f"{path}, line {line}: a submission is uploaded as a single file and cannot import {module!r}. "
-                "Copy what it needs into the file."
+                f"{shown}, line {line}: a submission is uploaded as a single file and cannot import "
+                f"'{quoted(module)}'. Copy what it needs into the file."
             )
     defined = _defined(tree)
     for hook in HOOKS:
         if hook not in defined:
-            raise SubmissionError(f"{path} has no function {signature(hook)}. See starter_kit/template.py.")
+            raise SubmissionError(f"{shown} has no function {signature(hook)}. See starter_kit/template.py.")
         function = defined[hook]
         if isinstance(function, ast.FunctionDef) and (reason := _wrong_parameters(function, hook)):
-            raise SubmissionError(f"{path}, line {function.lineno}: expected {signature(hook)}, found {reason}.")
+            raise SubmissionError(f"{shown}, line {function.lineno}: expected {signature(hook)}, found {reason}.")
 
 
 def _defined(tree: ast.Module) -> dict[str, ast.stmt]:
@@ -113,11 +89,14 @@ def _defined(tree: ast.Module) -> dict[str, ast.stmt]:
 
 def _statements(block: ast.AST) -> Iterator[ast.stmt]:
     """The statements of a block, and of the blocks in it that are run with it: ``if``, ``try``, ``with``, loops."""
-    for node in ast.iter_child_nodes(block):
+    left = [*ast.iter_child_nodes(block)][::-1]
+    while left:
+        node = left.pop()
         if isinstance(node, ast.stmt):
             yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield from _statements(node)
+        run_with_it = isinstance(node, ast.stmt | ast.excepthandler | ast.match_case)
+        if run_with_it and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            left += [*ast.iter_child_nodes(node)][::-1]
 
 
 def _wrong_parameters(function: ast.FunctionDef, hook: str) -> str | None:
@@ -129,7 +108,7 @@ def _wrong_parameters(function: ast.FunctionDef, hook: str) -> str | None:
     keyword_only = [arg for arg, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if not value]
     if required <= given and not too_many and not keyword_only:
         return None
-    return f"{hook}({ast.unparse(arguments)}), which cannot be called with {given} positional arguments"
+    return f"{hook}({_written(arguments)}), which cannot be called with {given} positional arguments"
 
 
 def warnings_of(source: str) -> list[str]:
@@ -137,15 +116,17 @@ def warnings_of(source: str) -> list[str]:
     found = [
         f"line {number}: begins with {line.strip()[:3]!r}, which a notebook may take for a prompt and remove. The "
         "notebook would then stop, because the SHA-256 of the file changes. Begin the line with something else."
-        for number, line in enumerate(source.splitlines(), start=1)
-        if PROMPT.match(line)
+        for number, line in enumerate(source.split("\n"), start=1)
+        # A notebook also takes form feeds and other separators for the end of a line.
+        if any(map(PROMPT.match, line.splitlines()))
     ]
     tree = ast.parse(source)
-    for line, module in _imports(tree):
+    for line, module in imports(tree):
         package = module.split(".")[0]
         if package not in ON_KAGGLE | sys.stdlib_module_names:
             found.append(
-                f"line {line}: imports {package!r}, which Kaggle's image may lack. There is no internet to install it."
+                f"line {line}: imports '{quoted(package)}', which Kaggle's image may lack. There is no internet to "
+                "install it."
             )
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and (file := _file_read_by(node)):
@@ -164,16 +145,14 @@ def _file_read_by(call: ast.Call) -> str | None:
         return None
     # Path("a file").read_text() names the file before the dot.
     named = call.args[0] if call.args and called not in {"read_text", "read_bytes"} else call.func if method else None
-    if named is None or "/kaggle/input" in ast.unparse(named):
+    if named is None or "/kaggle/input" in _written(named):
         return None
-    return ast.unparse(named).removesuffix(f".{called}")
+    return _written(named).removesuffix(f".{called}")
 
 
-def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """The line and name of every module that a file imports, with dots before relative ones."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import():
-                yield from ((node.lineno, alias.name) for alias in node.names)
-            case ast.ImportFrom():
-                yield node.lineno, "." * node.level + (node.module or "")
+def _written(node: ast.AST) -> str:
+    """A part of a tree as it is written, for a message."""
+    try:
+        return quoted(ast.unparse(node))
+    except RecursionError:
+        return "…"

@@ -33,6 +33,8 @@ FLOORS_OF_THE_STARTER_KIT = (
     "starter_kit.networks",
     "starter_kit.competition",
     "starter_kit.tasks",
+    "starter_kit.imports",
+    "starter_kit.source",
     "starter_kit.contract",
     "starter_kit.template",
     "starter_kit.new",
