@@ -10,9 +10,12 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-from starter_kit.errors import TaskError
+from starter_kit.errors import TaskError, quoted
 from starter_kit.task import Task
 from starter_kit.task_contract import shortfalls
+
+LONGEST_SIZE = 9
+"""Digits of a size. No task has a thousand million examples."""
 
 
 def names() -> list[str]:
@@ -35,7 +38,7 @@ def load(name: str, data: Path | None = None) -> Task:
     if stem not in names():
         near = get_close_matches(stem, names(), n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Tasks: {', '.join(names())}."
-        raise TaskError(f"There is no task {stem!r}. {hint}")
+        raise TaskError(f"There is no task '{quoted(stem)}'. {hint}")
     module = import_module(f"{__name__}.{stem}")
     make = getattr(module, "task", None)
     if make is None:
@@ -44,15 +47,22 @@ def load(name: str, data: Path | None = None) -> Task:
     options: dict[str, object] = {}
     if colon:
         if "size" not in takes:
-            raise TaskError(f"The task {stem} has one size only: name it without {colon + size!r}.")
+            raise TaskError(f"The task {stem} has one size only: name it without '{quoted(colon + size)}'.")
         if not (size.isascii() and size.isdigit()):
-            raise TaskError(f"Expected a task's size as a whole number, as in {stem}:600; found {name!r}.")
+            raise TaskError(f"Expected a task's size as a whole number, as in {stem}:600; found '{quoted(name)}'.")
+        if len(size) > LONGEST_SIZE:
+            raise TaskError(f"Expected a task's size in at most {LONGEST_SIZE} digits; found '{quoted(name)}'.")
         options["size"] = int(size)
     if data is not None:
         if "data" not in takes:
-            raise TaskError(f"The task {stem} reads no folder, so DATA={data} would be ignored. Leave it out.")
+            raise TaskError(f"The task {stem} reads no folder, so DATA={quoted(data)} would be ignored. Leave it out.")
         options["data"] = data
-    task = make(**options)
+    try:
+        task = make(**options)
+    except MemoryError as error:
+        raise TaskError(
+            f"The examples of {quoted(name)} do not fit into this machine's memory. Name a smaller size, if it has any."
+        ) from error
     if not isinstance(task, Task):
         raise TaskError(f"{module.__file__}: expected task() to return a Task, found {type(task).__name__}.")
     default_size = not colon or options["size"] == takes["size"].default

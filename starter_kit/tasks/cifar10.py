@@ -13,7 +13,7 @@ import torch
 from torchvision.datasets import CIFAR10
 
 from starter_kit.augmentation import CropAndFlip
-from starter_kit.errors import TaskError
+from starter_kit.errors import TaskError, quoted
 from starter_kit.examples import Examples
 from starter_kit.networks.competition_resnet import competition_resnet
 from starter_kit.task import DATA, Task
@@ -85,11 +85,12 @@ def _data_set(data: Path, train: bool) -> CIFAR10:
     except (OSError, EOFError, RuntimeError) as error:
         folder = data / CIFAR10.base_folder
         found = ", ".join(sorted(path.name for path in data.iterdir())) if data.is_dir() else ""
+        shown = quoted(data)
         raise TaskError(
-            f"CIFAR-10 is not in {data} and could not be downloaded: {error}. Expected the folder {folder}, unpacked "
-            f"from {CIFAR10.filename} (MD5 {CIFAR10.tgz_md5}); found in {data}: {found or 'nothing'}. Without a "
-            f"connection, download {CIFAR10.url} on another machine and copy it to {data}, or name another folder with "
-            "DATA=. Delete an incomplete archive first."
+            f"CIFAR-10 is not in {shown} and could not be downloaded: {quoted(error)}. Expected the folder "
+            f"{quoted(folder)}, unpacked from {CIFAR10.filename} (MD5 {CIFAR10.tgz_md5}); found in {shown}: "
+            f"{quoted(found) or 'nothing'}. Without a connection, download {CIFAR10.url} on another machine and copy "
+            f"it to {shown}, or name another folder with DATA=. Delete an incomplete archive first."
         ) from error
 
 
@@ -100,9 +101,11 @@ def _forget_index(data: Path, total: int) -> np.ndarray:
     try:
         index = np.load(path, allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
-        raise TaskError(f"{path}: expected an array of positions, written by np.save; {error}") from error
+        raise TaskError(
+            f"{quoted(path)}: expected an array of positions, written by np.save; {quoted(error)}"
+        ) from error
     if index.ndim != 1 or index.dtype.kind not in "iu" or len(np.unique(index)) != len(index):
-        raise TaskError(f"{path}: expected distinct whole numbers, found {index.dtype} of shape {index.shape}")
+        raise TaskError(f"{quoted(path)}: expected distinct whole numbers, found {index.dtype} of shape {index.shape}")
     if len(index) == 0 or index.min() < 0 or (path == theirs and index.max() >= total):
-        raise TaskError(f"{path}: expected positions from 0 to {total - 1}")
+        raise TaskError(f"{quoted(path)}: expected positions from 0 to {total - 1}")
     return index

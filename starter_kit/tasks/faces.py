@@ -20,6 +20,9 @@ SIZE = 20_000
 SMALLEST = 600
 """With fewer pictures some age group would be empty."""
 
+LARGEST = 500_000
+"""With more, the pictures would need more memory than most machines have."""
+
 PEOPLE = 300
 PICTURES_PER_PERSON = 12
 """At least. If there are too few pictures for that, there are fewer people."""
@@ -35,10 +38,12 @@ def task(size: int = SIZE) -> Task:
     """The task with ``size`` pictures in all four sets together.
 
     Raises:
-        TaskError: ``size`` is below ``SMALLEST``.
+        TaskError: ``size`` is below ``SMALLEST`` or above ``LARGEST``.
     """
     if size < SMALLEST:
         raise TaskError(f"faces: expected at least {SMALLEST} pictures, found {size}; try TASK=faces:{SMALLEST}")
+    if size > LARGEST:
+        raise TaskError(f"faces: expected at most {LARGEST} pictures, found {size}; try TASK=faces:{SIZE}")
     rng = np.random.default_rng(SEED)
     total = min(PEOPLE, size // PICTURES_PER_PERSON)
     group = np.searchsorted(np.cumsum(SHARES[:-1]), (100 * np.arange(total) + 50) / total, side="right")

@@ -23,7 +23,7 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor, resize
 
 from starter_kit.competition.recipe import competition_recipe
-from starter_kit.errors import TaskError
+from starter_kit.errors import TaskError, quoted
 from starter_kit.examples import Examples
 from starter_kit.networks.competition_resnet import competition_resnet
 from starter_kit.task import DATA, Task
@@ -59,8 +59,8 @@ def task(data: Path = DATA / "casia-surf") -> Task:
     forget = np.isin(person[train], np.unique(person[train])[:FORGET_PEOPLE])
     if forget.all() or not len(validation):
         raise TaskError(
-            f"{data}: expected pictures of more than {FORGET_PEOPLE} people, of whom {FORGET_PEOPLE} are forgotten; "
-            f"found {len(pictures)} pictures of {len(np.unique(person))} people"
+            f"{quoted(data)}: expected pictures of more than {FORGET_PEOPLE} people, of whom {FORGET_PEOPLE} are "
+            f"forgotten; found {len(pictures)} pictures of {len(np.unique(person))} people"
         )
 
     def examples(index: np.ndarray) -> Examples:
@@ -83,9 +83,10 @@ def _ages(data: Path) -> dict[str, int]:
     if not path.is_file():
         found = ", ".join(sorted(file.name for file in data.iterdir())[:5]) if data.is_dir() else "no such folder"
         raise TaskError(
-            f"CASIA-SURF is not in {data}: expected {LABELS} and {PICTURES}; found {found or 'an empty folder'}. Its "
-            "authors give it to those who sign the licence: see CASIA-SURF CeFA, Face Anti-spoofing Challenge, CVPR "
-            "2020. Then name its folder with DATA=. TASK=faces is a substitute that needs no licence."
+            f"CASIA-SURF is not in {quoted(data)}: expected {LABELS} and {PICTURES}; found "
+            f"{quoted(found) or 'an empty folder'}. Its authors give it to those who sign the licence: see CASIA-SURF "
+            "CeFA, Face Anti-spoofing Challenge, CVPR 2020. Then name its folder with DATA=. TASK=faces is a "
+            "substitute that needs no licence."
         )
     ages: dict[str, int] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
@@ -96,11 +97,11 @@ def _ages(data: Path) -> dict[str, int]:
                 ages[name] = int(age)
             case _:
                 raise TaskError(
-                    f"{path}, line {number}: expected an ID that is not on an earlier line, an age and a gender; "
-                    f"found {line!r}"
+                    f"{quoted(path)}, line {number}: expected an ID that is not on an earlier line, an age and a "
+                    f"gender; found '{quoted(line)}'"
                 )
     if not ages:
-        raise TaskError(f"{path} is empty: expected one line 'ID age gender' per person")
+        raise TaskError(f"{quoted(path)} is empty: expected one line 'ID age gender' per person")
     return ages
 
 
@@ -124,7 +125,8 @@ def _pictures(data: Path, ages: Iterable[str]) -> list[tuple[str, Tensor]]:
         pictures.append((name, resize(picture, [SIDE, SIDE])))
     if not pictures:
         raise TaskError(
-            f"{data}: expected readable pictures {PICTURES} of labelled people, found none in {len(files)} files"
+            f"{quoted(data)}: expected readable pictures {PICTURES} of labelled people, found none in {len(files)} "
+            "files"
         )
     if unlabelled:
         warnings.warn(f"left out {len(unlabelled)} people who are not in {LABELS}, first {unlabelled[0]}", stacklevel=2)

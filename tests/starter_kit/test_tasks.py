@@ -128,12 +128,37 @@ class TestLoading:
             ("digits:5", "The task digits has one size only: name it without ':5'."),
             ("faces:few", "Expected a task's size as a whole number, as in faces:600; found 'faces:few'."),
             ("faces:", "Expected a task's size as a whole number, as in faces:600; found 'faces:'."),
+            ("faces:-1", "Expected a task's size as a whole number, as in faces:600; found 'faces:-1'."),
+            ("faces:1e3", "Expected a task's size as a whole number, as in faces:600; found 'faces:1e3'."),
+            ("faces: 600", "Expected a task's size as a whole number, as in faces:600; found 'faces: 600'."),
+            ("faces:600:1", "Expected a task's size as a whole number, as in faces:600; found 'faces:600:1'."),
+            ("faces:٦٠٠", "Expected a task's size as a whole number, as in faces:600; found 'faces:٦٠٠'."),
+            ("faces:6_00", "Expected a task's size as a whole number, as in faces:600; found 'faces:6_00'."),
+            ("faces:\x1b[31m", r"Expected a task's size as a whole number, as in faces:600; found 'faces:\x1b[31m'."),
+            ("faces:0", "faces: expected at least 600 pictures, found 0; try TASK=faces:600"),
+            ("faces:500001", "faces: expected at most 500000 pictures, found 500001; try TASK=faces:20000"),
+            ("faces:99999999999999", "Expected a task's size in at most 9 digits; found 'faces:99999999999999'."),
+            (
+                "faces:" + "9" * 10_000,
+                f"Expected a task's size in at most 9 digits; found 'faces:{'9' * 274}… (10006 characters)'.",
+            ),
+            ("", f"There is no task ''. Tasks: {', '.join(tasks.names())}."),
+            (":600", f"There is no task ''. Tasks: {', '.join(tasks.names())}."),
+            ("../digits", "There is no task '../digits'. Did you mean 'digits'?"),
+            ("_portraits", "There is no task '_portraits'. Tasks: " + f"{', '.join(tasks.names())}."),
+            ("DIGITS", f"There is no task 'DIGITS'. Tasks: {', '.join(tasks.names())}."),
+            ("a\u202e\udc80\n", rf"There is no task 'a\u202e\udc80\n'. Tasks: {', '.join(tasks.names())}."),
             ("faces:50", "faces: expected at least 600 pictures, found 50; try TASK=faces:600"),
         ],
     )
     def test_a_name_that_is_no_task(self, name, message):
         with pytest.raises(TaskError, match=f"^{re.escape(message)}$"):
             tasks.load(name)
+
+    def test_examples_that_memory_does_not_hold(self, write_task):
+        write_task("toy_huge", "def task(size=7):\n    raise MemoryError\n")
+        with pytest.raises(TaskError, match=r"The examples of toy_huge:8 do not fit into this machine's memory."):
+            tasks.load("toy_huge:8")
 
     def test_a_folder_for_a_task_that_reads_none(self, tmp_path):
         with pytest.raises(TaskError, match="The task digits reads no folder"):
