@@ -69,6 +69,12 @@ def kit(store: Path, tmp_path: Path) -> Callable[..., Result]:
 
 
 @pytest.fixture
+def invoke() -> Callable[..., Result]:
+    """The program in this process, with these arguments alone."""
+    return lambda *arguments: CliRunner().invoke(app, [*map(str, arguments)])
+
+
+@pytest.fixture
 def written(tmp_path: Path) -> Callable[[str], Path]:
     """Write a submission file."""
 
