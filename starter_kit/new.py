@@ -3,29 +3,38 @@
 import keyword
 from pathlib import Path
 
-from starter_kit.errors import InputError
+from starter_kit.errors import InputError, quoted
 
 TEMPLATE = Path(__file__).with_name("template.py")
 SUBMISSIONS = Path("submissions")
+
+TAKEN = ("ceiling", "floor")
+"""The rows of a comparison that are no submissions."""
 
 
 def new(name: str, folder: Path = SUBMISSIONS) -> Path:
     """Copy the template to ``folder/name.py``.
 
     Raises:
-        InputError: the name is not a Python identifier, or the file exists or cannot be written.
+        InputError: the name is not a Python identifier or would be no row of a comparison, or the file exists or
+            cannot be written.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
         raise InputError(
-            f"NAME: expected letters, digits and underscores, not starting with a digit; found {name!r}. "
-            "Try make new NAME=mine"
+            f"NAME: expected letters, digits and underscores, not starting with a digit; found "
+            f"'{quoted(name)}'. Try make new NAME=mine"
+        )
+    if name in TAKEN or name.startswith("_"):
+        raise InputError(
+            f"NAME: make compare has a row called {' and one called '.join(TAKEN)}, and leaves out names that begin "
+            f"with an underscore; found '{quoted(name)}'. Try make new NAME=mine"
         )
     path = folder / f"{name}.py"
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.read_text(encoding="utf-8").replace("submissions/NAME.py", str(path)))
     except FileExistsError:
-        raise InputError(f"{path} already exists. Choose another NAME, or remove the file first.") from None
+        raise InputError(f"{quoted(path)} already exists. Choose another NAME, or remove the file first.") from None
     except OSError as error:
-        raise InputError(f"Cannot write {path}: {error.strerror}.") from error
+        raise InputError(f"Cannot write {quoted(path)}: {error.strerror}.") from error
     return path

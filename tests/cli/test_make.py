@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scoring.run import REFERENCE_ROWS
 from starter_kit.errors import InputError
 from starter_kit.new import new
 from tests.conftest import MODELS
@@ -217,7 +218,27 @@ def test_new_copies_the_template_and_overwrites_nothing(tmp_path):
     assert path.read_text() == "edited"
 
 
-@pytest.mark.parametrize("name", ["", "my method", "2fast", "../mine", "class", "mine.py"])
+@pytest.mark.parametrize("name", [*REFERENCE_ROWS, "_mine"])
+def test_new_refuses_what_no_comparison_ranks(name, tmp_path):
+    with pytest.raises(InputError, match=f"leaves out names that begin with an underscore; found '{name}'"):
+        new(name, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_lines_of_a_new_file_are_no_longer_than_lint_allows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("submissions").mkdir()
+    assert max(map(len, new("x" * 40).read_text().splitlines())) <= 120
+
+
+def test_new_says_what_a_disk_says(tmp_path):
+    with pytest.raises(InputError, match=r"… \(\d+ characters\): File name too long.$"):
+        new("x" * 300, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "my method", "a\x1b[31m", "x" * 1000 + "-", "2fast", "../mine", "class", "mine.py"]
+)
 def test_new_refuses_what_is_no_name(name, tmp_path):
     with pytest.raises(InputError, match="NAME: expected letters, digits and underscores"):
         new(name, tmp_path)
