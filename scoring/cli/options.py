@@ -31,25 +31,21 @@ REPORTS = MADE / "reports"
 """The folder of all reports."""
 
 
-def _models(text: str) -> int:
-    value = whole_number(text, "models", MOST_MODELS)
-    if value < FEWEST_MODELS:
+def _models(text: object) -> int:
+    if str(text) in map(str, range(FEWEST_MODELS)):
         raise BadOption(
-            f"expected at least {FEWEST_MODELS} models, found {value}. With fewer, epsilon says nothing. The challenge "
+            f"expected at least {FEWEST_MODELS} models, found {text}. With fewer, epsilon says nothing. The challenge "
             f"used {OFFICIAL_MODELS}; 64 give a quick look."
         )
-    return value
+    return whole_number(text, FEWEST_MODELS, MOST_MODELS)
 
 
-def _seed(text: str) -> int:
-    return whole_number(text, "a seed", LARGEST_SEED)
+def _seed(text: object) -> int:
+    return whole_number(text, 0, LARGEST_SEED)
 
 
-def _workers(text: str) -> int:
-    value = whole_number(text, "workers", MOST_WORKERS)
-    if not value:
-        raise BadOption("expected at least 1 worker, found 0. Leave it out for one per core.")
-    return value
+def _workers(text: object) -> int:
+    return whole_number(text, 1, MOST_WORKERS)
 
 
 def _backend(name: str) -> str:

@@ -41,16 +41,16 @@ def _quoting() -> Iterator[None]:
         raise
 
 
-def whole_number(text: object, what: str, most: int) -> int:
-    """The number from 0 to ``most`` that a text says in the digits 0 to 9.
+def whole_number(text: object, least: int, most: int) -> int:
+    """The number from ``least`` to ``most`` that a text says in the digits 0 to 9.
 
     Raises:
         BadOption: it says something else.
     """
     written = str(text)
     # Python also reads "1_000", " 8" and the digits of other scripts, and refuses more than 4300 digits in its own way.
-    if not re.fullmatch("0*[0-9]{1,20}", written) or int(written[-20:]) > most:
-        raise BadOption(f"expected {what} as a whole number from 0 to {most}, found '{quoted(written)}'")
+    if not re.fullmatch("0*[0-9]{1,20}", written) or not least <= int(written[-20:]) <= most:
+        raise BadOption(f"expected a whole number from {least} to {most}, found '{quoted(written)}'")
     return int(written[-20:])
 
 

@@ -28,6 +28,8 @@ def check_place(folder: Path, names: Iterable[str]) -> None:
     """
     missing: list[Path] = []
     try:
+        if folder.is_file():
+            raise FileExistsError(errno.EEXIST, "it is a file, and no folder")
         missing += [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         stage = _stage(folder)
