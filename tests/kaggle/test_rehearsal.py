@@ -127,7 +127,8 @@ attempt("connect", lambda: socket.create_connection(("127.0.0.1", 9), timeout=5)
 attempt("look up", lambda: socket.getaddrinfo("www.kaggle.com", 443))
 attempt("write", lambda: (folder / "mine.txt").write_text("mine"))
 attempt("remove", lambda: (folder / "empty.txt").unlink())
-attempt("import", lambda: importlib.import_module("starter_kit.kaggle"))
+# A name that is written out would be refused before anything runs.
+attempt("import", lambda: importlib.import_module(".".join(["starter_kit", "kaggle"])))
 """
 CURIOUS = f"""{ATTEMPTS}
 attempt("secrets", lambda: [name for name in os.environ if "KAGGLE" in name or "SECRET" in name])
