@@ -33,7 +33,7 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare tables export bundle rehearse upload submissions lint test official check bench
+.PHONY: help env new score compare tables export bundle rehearse upload submissions lint test official check bench soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -84,6 +84,9 @@ check: lint test  ## what continuous integration runs
 
 bench: $(READY)  ## time what must be fast, and write tests/benchmarks/results/
 	@$(RUN) -m tests.benchmarks
+
+soak: $(READY)  ## kill the program a thousand times at random moments; about an hour  [KILLS]
+	@$(RUN) -m tests.soak $(KILLS)
 
 out/venv/ready: pyproject.toml constraints.txt
 	@$(call quoted,$(PYTHON)) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

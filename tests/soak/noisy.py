@@ -1,0 +1,12 @@
+"""A submission that is quick and leaves a process behind in each run."""
+
+import subprocess
+
+import torch
+
+
+def unlearning(net, retain, forget, val):
+    # In a session of its own, where whoever ends the group of the run does not reach it.
+    subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    for weight in net.parameters():
+        weight.data += 0.01 * torch.randn_like(weight)
