@@ -84,6 +84,9 @@ def reporting_errors(interrupted: str) -> Iterator[None]:
     except KitError as error:
         say_error("\n".join([str(error), *getattr(error, "__notes__", [])]))
         raise typer.Exit(1) from error
+    except EOFError as error:
+        # Typer would say "Aborted." and hide a bug.
+        raise RuntimeError("the end of a file or pipe came unexpectedly") from error
     except KeyboardInterrupt:
         messages.print(interrupted, style="yellow")
         raise typer.Exit(130) from None

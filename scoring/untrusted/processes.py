@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import multiprocessing
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from contextlib import suppress
 
 import psutil
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 MADV_COLLAPSE = 25
 LARGE_PAGE = 2**21
 
@@ -38,6 +39,28 @@ def end_descendants() -> None:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
         time.sleep(0.001)
+
+
+def end_adopted() -> None:
+    """Kill what this process has adopted: what a run had started when its keeper was killed.
+
+    All its other children are Python's own helpers and the processes that ``multiprocessing`` knows. A process that
+    adopts no orphans may have others, so there nothing is done.
+    """
+    if not _adopts_orphans():
+        return
+    known = {process.pid for process in multiprocessing.active_children()}
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if child.pid not in known and not any("from multiprocessing." in part for part in child.cmdline()):
+                for process in (child, *child.children(recursive=True)):
+                    process.kill()
+
+
+def _adopts_orphans() -> bool:
+    adopts = ctypes.c_int()
+    _prctl(PR_GET_CHILD_SUBREAPER, ctypes.addressof(adopts))
+    return bool(adopts.value)
 
 
 def _has_children() -> bool:
@@ -84,4 +107,4 @@ def pack_memory() -> None:
 
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0)

@@ -16,9 +16,9 @@ What a run sends is read as bytes, never unpickled: eight bytes for the length, 
 import faulthandler
 import multiprocessing
 import os
-import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -45,8 +45,8 @@ WEIGHTS, ERROR, OUT_OF_GPU_MEMORY = b"w", b"e", b"m"
 LONGEST_ERROR = 100_000
 """Bytes of an error's text."""
 
-LOOK_EVERY = 0.1
-"""Seconds between looks at whether a silent run is still alive."""
+LOOK_EVERY, LONGEST_LOOK = 0.1, 1.0
+"""Seconds between looks at whether a silent run is still alive, and how many a look can count for."""
 
 CUT_OFF = 79
 """A run's exit code when it cannot send its answer."""
@@ -86,7 +86,7 @@ class Sandbox:
             raise KeeperLostError from error
 
 
-def keep(handed: Handed, most: int, warm: bool, number: int, pipe: Connection) -> None:
+def keep(handed: Handed, most: int, warm: bool, number: int, folder: Path, pipe: Connection) -> None:
     """A keeper's life, until the other end of its pipe is closed.
 
     Args:
@@ -95,6 +95,7 @@ def keep(handed: Handed, most: int, warm: bool, number: int, pipe: Connection) -
         warm: whether one training step may be made before any run. It saves each run from making it, but where there
             is a GPU it starts threads, which forks lose.
         number: the worker's, which says which GPU is its own.
+        folder: an empty one, which runs on a CPU may write. What they leave there is removed after each run.
         pipe: asks for runs.
     """
     # A session of its own: what is sent to the terminal's processes leaves it time to end its runs.
@@ -107,7 +108,7 @@ def keep(handed: Handed, most: int, warm: bool, number: int, pipe: Connection) -
         os.dup2(silence, stream)
     torch.set_num_threads(1)
     forks = handed.device == "cpu"
-    confined = _Confined() if forks else None
+    confined = _Confined(folder) if forks else None
     # What has arrived lies in memory that is shared with the judge.
     handed = handed.copied("cpu")
     if forks and warm and not handed.only_execute:
@@ -137,8 +138,6 @@ def keep(handed: Handed, most: int, warm: bool, number: int, pipe: Connection) -
     finally:
         if run:
             run.end()
-        if confined:
-            confined.remove()
 
 
 def _warm_up(handed: Handed) -> None:
@@ -153,8 +152,8 @@ def _warm_up(handed: Handed) -> None:
 class _Confined:
     """The folder that the runs of a keeper may write, and the rules that keep them to it."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="run-")).resolve()
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.own = [self.folder]
         if confinement.version() and confinement.with_own_shared_memory():
             self.own.append(Path(confinement.SHARED_MEMORY))
@@ -173,16 +172,12 @@ class _Confined:
     def wipe(self) -> None:
         """Remove what a run left, so that the next one does not find it."""
         for folder in self.own:
-            for entry in os.scandir(folder):
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                else:
-                    with suppress(OSError):
-                        os.unlink(entry.path)
-
-    def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o700)
+            if left := [str(path) for path in folder.iterdir()]:
+                # Python's own functions do not remove folders nested a thousand deep, or without rights.
+                subprocess.run(["chmod", "-R", "u+rwx", "--", *left], stderr=subprocess.DEVNULL)
+                subprocess.run(["rm", "-rf", "--", *left], stderr=subprocess.DEVNULL)
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -201,23 +196,24 @@ class _Run:
     connection: socket.socket
     crash: IO[bytes]
     status: int | None = None
+    left: float = 0.0
 
     def serve(self, seed: int, limit: float, most: int, worker: Connection) -> Ended:
         """Have it run with a seed, and wait until it has sent everything, is past its limit, or ends."""
-        start = perf_counter()
+        self.left = limit
         try:
             self.connection.sendall(seed.to_bytes(8, "little"))
-            if self._receive(1, start + limit, worker) == FAULT:
+            if self._receive(1, worker) == FAULT:
                 return self._ended(_Stopped("fault"))
-            start = perf_counter()
+            self.left, start = limit, perf_counter()
             self.connection.sendall(GO)
-            header = self._receive(9, start + limit, worker)
+            header = self._receive(9, worker)
             kind, length = header[:1], int.from_bytes(header[1:], "little")
             if kind not in (WEIGHTS, ERROR, OUT_OF_GPU_MEMORY):
                 return Ended("silence")
             if length > (most if kind == WEIGHTS else LONGEST_ERROR):
                 return Ended("size")
-            content = self._receive(length, start + limit, worker)
+            content = self._receive(length, worker)
         except (BrokenPipeError, ConnectionResetError):
             return self._ended(_Stopped("silence"))
         except _Stopped as stopped:
@@ -227,15 +223,17 @@ class _Run:
             return Ended("weights", bytes(content), seconds)
         return Ended("error" if kind == ERROR else "gpu memory", bytes(content), seconds)
 
-    def _receive(self, length: int, deadline: float, worker: Connection) -> bytearray:
+    def _receive(self, length: int, worker: Connection) -> bytearray:
         """So many bytes of the run. Raises ``_Stopped``, and ``EOFError`` if the worker ends."""
         content = bytearray(length)
         view, got = memoryview(content), 0
         while got < length:
-            left = deadline - perf_counter()
-            if left <= 0:
+            if self.left <= 0:
                 raise _Stopped("limit")
-            ready = wait([self.connection, worker], min(left, LOOK_EVERY))
+            began = perf_counter()
+            ready = wait([self.connection, worker], min(self.left, LOOK_EVERY))
+            # A machine that was suspended meanwhile costs a run no more than this.
+            self.left -= min(perf_counter() - began, LONGEST_LOOK)
             if worker in ready:
                 # It asks for nothing while it waits for an answer.
                 raise EOFError

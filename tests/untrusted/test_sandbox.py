@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -376,3 +377,38 @@ def test_a_loaders_processes_work_as_on_kaggle(pools, submission):
     """
     outputs = unlearned(pools, submission(body, above), 2)
     assert len(np.unique(outputs.test_confidence, axis=0)) == 2
+
+
+@pytest.mark.parametrize("which", ["run", "keeper", "worker", "fork server"])
+def test_a_process_that_somebody_kills_costs_nothing(store, submission, sleepers, tmp_path, which):
+    """Whichever it is, its work is made again, and what a run had started does not stay."""
+    start, left = sleepers
+    one = submission(f"{textwrap.dedent(start)}\ntime.sleep(0.5)\n{HONEST}")
+    options = ["--models", "8", "--store", str(store), "--out", str(tmp_path / "report"), "--workers", "1"]
+    command = [sys.executable, "-m", "scoring", "score", str(one.path), *options]
+    folders = set(Path(tempfile.gettempdir()).glob("run-*"))
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True) as program:
+        wait_until(lambda: len(left()) == 3)
+        sleeper = next(one for one in left() if one.ppid() != program.pid and one.parent().name() != "sleep")
+        server = next(one for one in psutil.Process(program.pid).children() if "forkserver" in str(one.cmdline()))
+        run = next(one for one in sleeper.parents() if one.ppid() in {child.pid for child in server.children()})
+        keeper = run.parent()
+        worker = next(child for child in server.children() if child.pid != keeper.pid)
+        {"run": run, "keeper": keeper, "worker": worker, "fork server": server}[which].kill()
+        _, said = program.communicate(timeout=120)
+    assert program.returncode == 0, said
+    wait_until(lambda: not left())
+    assert set(Path(tempfile.gettempdir()).glob("run-*")) <= folders
+
+
+def test_what_a_run_hides_in_its_folder_is_removed(pools, submission):
+    """Nested so deep that Python cannot remove it, and without rights."""
+    body = f"""
+    assert os.listdir(".") == [], "found what an earlier run left"
+    for depth in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+    os.chmod(".", 0)
+    {HONEST}
+    """
+    unlearned(pools, submission(body), 2)

@@ -7,20 +7,25 @@ submission runs; see `untrusted/sandbox.py`.
 
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import torch
 
 from scoring.jobs.job import Job, Row
 from scoring.running.backends import row_maker
 from scoring.untrusted.checkpoints import largest
+from scoring.untrusted.processes import end_adopted
 from scoring.untrusted.sandbox import KeeperLostError, Sandbox, keep
 from starter_kit.errors import KitError, MachineError
 
@@ -51,6 +56,7 @@ PRELOADED = ["scoring.running.preload"]
 class _Worker:
     process: BaseProcess
     keeper: BaseProcess | None
+    folder: Path
     pipe: Connection
     number: int
     index: int | None = None
@@ -64,6 +70,7 @@ class _Worker:
             self.keeper.join(TO_TIDY_UP)
             self.keeper.kill()
             self.keeper.join()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
@@ -100,6 +107,8 @@ def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, R
                     crew.remove(worker)
                     worker.process.join()
                     worker.end()
+                    if worker.process.exitcode == KEEPER_LOST:
+                        end_adopted()
                     lost[index] += 1
                     if lost[index] == ATTEMPTS:
                         raise MachineError(
@@ -122,7 +131,17 @@ def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, R
 
 
 def _start(job: Job, crew: list[_Worker]) -> _Worker:
-    """A new worker in the crew."""
+    """A new worker in the crew. Raises ``MachineError`` if none can be started."""
+    for _ in range(ATTEMPTS):
+        # The fork server may be killed just when it is needed. Python starts another one.
+        with suppress(EOFError, ConnectionError):
+            crew.append(_new_worker(job, {worker.number for worker in crew}))
+            return crew[-1]
+    raise MachineError(f"No worker could be started, {ATTEMPTS} times: is something ending this program's processes?")
+
+
+def _new_worker(job: Job, taken: set[int]) -> _Worker:
+    """A worker with a number that is not taken, and its keeper."""
     # These make the workers' C library keep freed memory. A training step allocates and frees some megabytes; if they
     # went back to the system each time, every step would pay for page faults.
     for variable in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
@@ -130,15 +149,14 @@ def _start(job: Job, crew: list[_Worker]) -> _Worker:
     context = multiprocessing.get_context(START_METHOD)
     context.set_forkserver_preload(PRELOADED)
     ours, theirs = context.Pipe()
-    taken = {worker.number for worker in crew}
-    number = next(number for number in range(len(crew) + 1) if number not in taken)
-    keeper = None
+    number = next(number for number in range(len(taken) + 1) if number not in taken)
+    keeper, folder = None, Path(tempfile.mkdtemp(prefix="run-")).resolve()
     if job.handed:
         sandbox, its_own = context.Pipe()
         # Where there is a GPU, autograd starts threads, which forks would lose.
         warm = not torch.accelerator.is_available()
         keeper = context.Process(  # type: ignore[attr-defined]
-            target=keep, args=(job.handed, largest(job.handed.weights), warm, number, its_own), daemon=False
+            target=keep, args=(job.handed, largest(job.handed.weights), warm, number, folder, its_own), daemon=False
         )
         keeper.start()
         its_own.close()
@@ -149,8 +167,7 @@ def _start(job: Job, crew: list[_Worker]) -> _Worker:
     if keeper:
         # The keeper must see that the connection is closed as soon as the worker has ended.
         sandbox.close()
-    crew.append(_Worker(process, keeper, ours, number))
-    return crew[-1]
+    return _Worker(process, keeper, folder, ours, number)
 
 
 def _send(worker: _Worker, index: int) -> None:
