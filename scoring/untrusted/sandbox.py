@@ -15,6 +15,7 @@ What a run sends is read as bytes, never unpickled: eight bytes for the length, 
 
 import faulthandler
 import multiprocessing
+import multiprocessing.synchronize
 import os
 import signal
 import socket
@@ -166,8 +167,11 @@ class _Confined:
         tempfile.tempdir = None
         # Loaders with processes exchange their batches here. What is set is the folder of the process that judges.
         multiprocessing.current_process()._config.pop("tempdir", None)  # type: ignore[attr-defined]
-        if self.rules is not None:
-            confinement.enter(self.rules)
+        if self.rules is None:
+            return
+        if len(self.own) == 1:
+            multiprocessing.synchronize.SemLock.__init__ = _no_shared_memory  # type: ignore[method-assign]
+        confinement.enter(self.rules)
 
     def wipe(self) -> None:
         """Remove what a run left, so that the next one does not find it."""
@@ -178,6 +182,11 @@ class _Confined:
                 # Python's own functions do not remove folders nested a thousand deep, or without rights.
                 subprocess.run(["chmod", "-R", "u+rwx", "--", *left], stderr=subprocess.DEVNULL)
                 subprocess.run(["rm", "-rf", "--", *left], stderr=subprocess.DEVNULL)
+
+
+def _no_shared_memory(*_: object, **__: object) -> None:
+    """In the place of what a loader's processes need first, which would raise "Permission denied"."""
+    raise RuntimeError("on this machine a run can share no memory with processes of its own: use num_workers=0")
 
 
 class _Stopped(Exception):  # noqa: N818

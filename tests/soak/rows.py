@@ -1,15 +1,16 @@
 """What must not get lost: every row that was complete once, with the bits of a run that nobody disturbed."""
 
 import hashlib
-import io
 import json
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from scoring.running.store import CHECKSUM_BYTES
+from scoring.running.store import Rows
 
 TIMES = ("seconds", "retraining_seconds")
 """The arrays that no two runs share."""
@@ -17,16 +18,14 @@ TIMES = ("seconds", "retraining_seconds")
 
 def arrays_in(path: Path) -> dict[str, bytes] | None:
     """The bits of a row, without times, by name; None if it is damaged."""
-    content = path.read_bytes()
-    if hashlib.sha256(content[CHECKSUM_BYTES:]).digest() != content[:CHECKSUM_BYTES]:
-        return None
-    return bits(content[CHECKSUM_BYTES:])
+    index = int(path.stem)
+    found, _ = Rows(path.parent, (path.parent / "key.json").read_text()).read([index])
+    return bits(found[index]) if found else None
 
 
-def bits(npz: bytes) -> dict[str, bytes]:
-    """The arrays in an ``.npz``, without times, by name and type."""
-    with np.load(io.BytesIO(npz), allow_pickle=False) as arrays:
-        return {f"{name} {a.dtype} {a.shape}": a.tobytes() for name, a in arrays.items() if name not in TIMES}
+def bits(arrays: Mapping[str, NDArray]) -> dict[str, bytes]:
+    """Arrays without times, by name and type."""
+    return {f"{name} {a.dtype} {a.shape}": a.tobytes() for name, a in arrays.items() if name not in TIMES}
 
 
 def rows_in(store: Path) -> dict[tuple[str, str], dict[str, bytes] | None]:
@@ -38,7 +37,7 @@ def report_in(folder: Path) -> dict[str, object]:
     """A report without its times: the outputs of both pools, bit by bit, and the figures."""
     record = json.loads((folder / "report.json").read_text())
     del record["time"], record["notes"], record["retrained"]["seconds"]
-    pools = {name: bits((folder / f"{name}.npz").read_bytes()) for name in ("unlearned", "retrained")}
+    pools = {name: bits(np.load(folder / f"{name}.npz")) for name in ("unlearned", "retrained")}
     return {"figures": record, "outputs": pools}
 
 

@@ -10,9 +10,9 @@ from tests.soak.rows import Ledger, rows_in
 
 
 def write(store, index, value, seconds=1.0):
-    Rows(store / "finetune-digits-0123", "key").write(
-        index, {"values": np.full(3, value), "seconds": np.array(seconds)}
-    )
+    rows = Rows(store / "finetune-digits-0123", "key")
+    with rows.lock(lambda: None):
+        rows.write(index, {"values": np.full(3, float(value)), "seconds": np.array(seconds)})
 
 
 @pytest.fixture

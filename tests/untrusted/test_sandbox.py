@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from torch.utils.data import DataLoader
 
 from scoring.running.pools import Pools
 from scoring.untrusted import confinement
+from scoring.untrusted.sandbox import _Confined
 from scoring.untrusted.submission import read
 from starter_kit.errors import KitError, SubmissionError
 from tests.conftest import make_pools
@@ -412,3 +414,22 @@ def test_what_a_run_hides_in_its_folder_is_removed(pools, submission):
     {HONEST}
     """
     unlearned(pools, submission(body), 2)
+
+
+@needs_landlock
+def test_where_a_loader_cannot_have_processes_a_sentence_says_so(tmp_path, monkeypatch):
+    """Without a shared memory of its own a loader's processes could hand over nothing, and it would wait for ever."""
+    monkeypatch.setattr(confinement, "with_own_shared_memory", lambda: False)
+    ours, theirs = os.pipe()
+    if not (child := os.fork()):
+        try:
+            _Confined(tmp_path).enter()
+            list(DataLoader(range(8), num_workers=1))
+        except BaseException as error:
+            os.write(theirs, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    with open(ours) as said:
+        assert "use num_workers=0" in said.read()
+    os.waitpid(child, 0)
