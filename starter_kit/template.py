@@ -1,8 +1,8 @@
 """Describe the idea of your method in one line.
 
-Describe the method here. Score it with `make score SUBMISSION=submissions/NAME.py`;
-add `BACKEND=serial` to see what it prints. Only this file is uploaded to Kaggle, so it may import torch, torchvision,
-numpy, scipy and the standard library, but nothing from this repository.
+Describe the method here. Score it with `make score SUBMISSION=submissions/NAME.py`; add `BACKEND=serial` to see what it
+prints, and `LIMIT=3600` (seconds) if a call takes longer than three times the training. Only this file is uploaded to
+Kaggle, so it may import torch, torchvision, numpy, scipy and the standard library, but nothing from this repository.
 
 Source: the paper that the method follows, or "new".
 Cost: one pass over the retain set.
@@ -27,7 +27,8 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     A batch unpacks as `inputs, targets`; `batch["image"]` and `batch["age_group"]` work too, as in the competition.
     Loaders shuffle on each pass and deal batches of 64. They never end with a batch of one, on which batch norm cannot
     train: a single last example joins the batch before it, so only a set of one example gives a batch of one. For
-    another batch size, build a loader such as `DataLoader(retain.dataset, batch_size=256, shuffle=True)`.
+    another batch size, build a loader such as `DataLoader(retain.dataset, batch_size=256, shuffle=True)`. The examples
+    are in memory, so `num_workers=0`, the default, is usually the fastest.
 
     Args:
         net: the original model, in training mode and on the device, with all weights trainable. Networks for

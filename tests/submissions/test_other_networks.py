@@ -83,7 +83,7 @@ def run_unless_refused(run, may_refuse):
 @pytest.mark.parametrize("path", SUBMISSIONS, ids=lambda path: path.stem)
 def test_a_method_runs_or_says_what_is_missing(other, path):
     setting, original, refuses = other
-    run = UnlearnedJob(setting, read(path), original).prepare()
+    run = UnlearnedJob(setting, read(path), original, limit=60, isolated=False).prepare()
     if path.stem in refuses:
         # A method that chooses at random between two ways must refuse on both.
         for index in range(4):
