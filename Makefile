@@ -38,7 +38,7 @@ KIT := $(RUN) -m scoring
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo 'OPTIONS, as NAME=value: TASK DATA MODELS DEVICE SEED OUT STORE WORKERS BACKEND, and for score and compare LIMIT'
+	@echo 'OPTIONS, as NAME=value: TASK DATA MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
 	@echo 'SUBMISSIONS is a list, as in "submissions/a*.py submissions/b.py"; write ? for a space in a name.'
 	@echo $(call quoted,$(VENV)/bin/unlearning-kit VERB --help explains them.)
 
@@ -47,10 +47,10 @@ env: $(READY)  ## create the environment  [PYTHON, VENV]
 new: $(READY)  ## copy the template to submissions/NAME.py  [NAME]
 	@$(KIT) new $(call options,NAME) -- $(call quoted,$(NAME))
 
-score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSION, CHECKPOINTS, OPTIONS]
+score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSION, CHECKPOINTS, LIMIT, OPTIONS]
 	@$(KIT) score $(if $(filter SUBMISSION,$(GIVEN)),$(call one_file,$(SUBMISSION))) $(call options,SUBMISSION)
 
-compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, OPTIONS]
+compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, LIMIT, OPTIONS]
 	@$(KIT) compare $(call file_list,$(SUBMISSIONS)) $(call options,SUBMISSIONS)
 
 tables: $(READY)  ## write the results of make compare into the README files

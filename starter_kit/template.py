@@ -1,8 +1,9 @@
 """Describe the idea of your method in one line.
 
-Describe the method here. Score it with `make score SUBMISSION=submissions/NAME.py`; add `BACKEND=serial` to see what it
-prints, and `LIMIT=3600` (seconds) if a call takes longer than three times the training. Only this file is uploaded to
-Kaggle, so it may import torch, torchvision, numpy, scipy and the standard library, but nothing from this repository.
+Describe the method here. Score it with `make score SUBMISSION=submissions/NAME.py`;
+add `BACKEND=serial` to see what it prints, and `LIMIT=3600` (seconds) if a call takes longer than three times the
+training. Only this file is uploaded to Kaggle, so it may import torch, torchvision, numpy, scipy and the standard
+library, but nothing from this repository.
 
 Source: the paper that the method follows, or "new".
 Cost: one pass over the retain set.

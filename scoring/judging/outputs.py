@@ -97,10 +97,16 @@ class Outputs:
             ValueError: the content is damaged, is something else, or follows another schema.
         """
         try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                # A small compressed file can hold more than fits into memory.
+                if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                    raise ValueError("compressed")
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 found = {name: file[name] for name in file.files}
-        except (ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-            raise ValueError("expected outputs as `make score` saves them; this is not a complete .npz file") from error
+        except (ValueError, EOFError, KeyError, AttributeError, MemoryError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                "expected outputs as `make score` saves them; this is not a complete .npz file without compression"
+            ) from error
         version = found.pop("schema_version", None)
         if version is not None and version != SCHEMA_VERSION:
             raise ValueError(f"expected schema version {SCHEMA_VERSION}, found {version}; run `make score` again")

@@ -202,11 +202,15 @@ def unpacked(payload: bytes) -> Row | None:
 
 
 def layout_of(row: Row) -> dict[str, list]:
-    """What the rows of a pool have in common: each array's kind, its shape, and whether it holds NaN."""
+    """What the rows of a pool have in common: each array's kind, its shape, and whether it holds NaN.
+
+    Times may be NaN in some rows and not in others: not every row holds a measurement.
+    """
     found = {}
     for name, value in row.items():
         kind = value.dtype.kind if value.dtype.kind in "US" else value.dtype.str
-        nan = bool(np.isnan(value).any()) if value.dtype.kind in "fc" else False
+        measured = value.dtype.kind in "fc" and not name.endswith("seconds")
+        nan = bool(np.isnan(value).any()) if measured else False
         found[name] = [kind, list(value.shape), nan]
     return found
 

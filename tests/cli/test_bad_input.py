@@ -170,7 +170,7 @@ def test_a_command_line_that_is_refused(invoke, arguments, message):
     [
         ("none.npz", None, "none.npz: No such file or directory. `make score` writes unlearned.npz"),
         ("a folder", "folder", "a folder: Is a directory. `make score` writes unlearned.npz"),
-        ("empty.npz", b"", "empty.npz: expected outputs as `make score` saves them; this is not a complete .npz file."),
+        ("empty.npz", b"", "empty.npz: expected outputs as `make score` saves them; this is not a complete"),
         ("text.npz", b"no outputs", "text.npz: expected outputs as `make score` saves them"),
         ("cut.npz", b"PK\x03\x04", "cut.npz: expected outputs as `make score` saves them"),
         ("a\x1b[31m.npz", b"", r"a\x1b[31m.npz: expected outputs as `make score` saves them"),

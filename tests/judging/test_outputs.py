@@ -1,6 +1,8 @@
 """Outputs: what they accept, and that their bytes give back what was written or are refused."""
 
 import io
+import tracemalloc
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -110,3 +112,27 @@ def test_impossible_values_are_refused_when_read():
 def test_another_schema_is_refused():
     with pytest.raises(ValueError, match="expected schema version 3, found 1; run `make score` again"):
         Outputs.from_bytes(archive(schema_version=1, **some().arrays()))
+
+
+def test_a_compressed_archive_is_refused_before_it_fills_the_memory():
+    """1 MB of it holds 1 GB."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file, file.open("seeds.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(member, {"descr": "<u8", "fortran_order": False, "shape": (2**27,)})
+        for _ in range(2**7):
+            member.write(bytes(2**23))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"not a complete \.npz file without compression"):
+            Outputs.from_bytes(buffer.getvalue())
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_array_that_claims_a_huge_shape_is_refused():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file, file.open("seeds.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(member, {"descr": "<u8", "fortran_order": False, "shape": (2**56,)})
+    with pytest.raises(ValueError, match=r"not a complete \.npz file"):
+        Outputs.from_bytes(buffer.getvalue())

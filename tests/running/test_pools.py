@@ -144,6 +144,17 @@ def test_what_is_stored_is_found_again_and_gives_the_same_bits(store, tmp_path, 
     np.testing.assert_array_equal(first.forget_confidence, again.forget_confidence)
 
 
+def test_every_run_of_a_submission_is_found_again(store, tmp_path, capsys):
+    """Also those beside which no time of retraining was taken."""
+    copy = tmp_path / "store"
+    shutil.copytree(store, copy)
+    submission = read(Path("submissions/identity.py"))
+    runs = [make_pools(copy).unlearned(submission, make_pools(copy).original, 10) for _ in range(2)]
+    assert np.isnan(runs[0].retraining_seconds).sum() == 2
+    assert "10 models   all found in the store" in capsys.readouterr().err
+    np.testing.assert_array_equal(runs[0].seconds, runs[1].seconds)
+
+
 def test_outputs_of_another_seed_do_not_belong_together(store):
     one, other = make_pools(store), make_pools(store, seed=1)
     assert one.identity.task == other.identity.task

@@ -207,6 +207,15 @@ def test_a_row_of_another_pool_is_damaged(rows, tmp_path):
     assert rows.read([0]) == ({}, [0])
 
 
+@pytest.mark.parametrize(("first", "second"), [(0.5, np.nan), (np.nan, 0.5)])
+def test_a_time_that_only_some_rows_know_damages_none(rows, first, second):
+    """Retraining is timed beside some runs only."""
+    for index, seconds in enumerate((first, second)):
+        rows.write(index, ROW | {"retraining_seconds": np.array([seconds])})
+    found, damaged = rows.read([0, 1])
+    assert (list(found), damaged) == ([0, 1], [])
+
+
 @pytest.mark.parametrize("layout", [b"", b"null", b"[1]", b"{", b"\xff"])
 def test_a_layout_that_cannot_be_read_is_written_again(rows, layout):
     (rows.folder / "layout.json").write_bytes(layout)
