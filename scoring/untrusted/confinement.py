@@ -13,11 +13,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from scoring.untrusted.system_calls import refuse_unneeded
+
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 VERSION_FLAG, PATH_BENEATH = 1, 1
 PR_SET_NO_NEW_PRIVS = 38
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
-MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 0x4000, 0x40000
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 TRUNCATE = 1 << 14
@@ -33,6 +35,9 @@ TCP_RIGHTS, SCOPES = 3, 3
 READABLE = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/proc", "/sys", "/dev")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 SHARED_MEMORY = "/dev/shm"
+
+MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, READ_ONLY = 442, -100, 0x8000, 1
+CAPABILITIES_VERSION_3 = 0x20080522
 
 KIT = Path(__file__).resolve().parents[2]
 
@@ -82,19 +87,28 @@ def enter(confinement: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or _syscall(RESTRICT_SELF, confinement, 0):
         raise OSError(ctypes.get_errno(), "the run cannot be confined")
+    # Landlock lets root change the clock, the flags of its files, and more. A run needs none of it.
+    nothing = (ctypes.c_uint32 * 6)()
+    if libc.capset((ctypes.c_uint32 * 2)(CAPABILITIES_VERSION_3, 0), nothing):
+        raise OSError(ctypes.get_errno(), "the run cannot give up its capabilities")
+    refuse_unneeded()
 
 
-def with_own_shared_memory() -> bool:
-    """Give this process, and all that it starts, a ``/dev/shm`` of its own; False where that is not permitted."""
+def with_own_mounts(folder: Path) -> bool:
+    """Give this process, and all that it starts, a ``/dev/shm`` of its own; False where that is not permitted.
+
+    Everything else but ``folder`` is read-only to them from then on: Landlock lets a process change the rights, times,
+    owner and attributes of files that it may not write.
+    """
     if sys.platform != "linux":
         return False
     # What is half done cannot be undone, so a child tries it first.
     if not (child := os.fork()):
-        os._exit(not _mount_shared_memory())
-    return os.waitpid(child, 0)[1] == 0 and _mount_shared_memory()
+        os._exit(not _make_mounts(folder))
+    return os.waitpid(child, 0)[1] == 0 and _make_mounts(folder)
 
 
-def _mount_shared_memory() -> bool:
+def _make_mounts(folder: Path) -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
     if libc.unshare(CLONE_NEWNS):
@@ -110,7 +124,20 @@ def _mount_shared_memory() -> bool:
             return False
     if libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None):
         return False
+    own = os.fsencode(folder)
+    if libc.mount(own, own, None, MS_BIND, None):
+        return False
+    # Linux can do this since 5.12.
+    if not _set_mount(b"/", AT_RECURSIVE, READ_ONLY, 0) and _set_mount(own, 0, 0, READ_ONLY):
+        return False
     return not libc.mount(b"tmpfs", SHARED_MEMORY.encode(), b"tmpfs", MS_NOSUID | MS_NODEV, None)
+
+
+def _set_mount(path: bytes, flags: int, add: int, remove: int) -> int:
+    """Change the attributes of a mount. Not 0 if that fails."""
+    attributes = (ctypes.c_uint64 * 4)(add, remove, 0, 0)
+    size = ctypes.c_size_t(ctypes.sizeof(attributes))
+    return _syscall(MOUNT_SETATTR, AT_FDCWD, path, flags, ctypes.byref(attributes), size)
 
 
 def _allow(ruleset: int, path: str | Path, rights: int) -> None:

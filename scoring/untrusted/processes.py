@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
 
 import psutil
 
@@ -49,12 +50,19 @@ def end_adopted() -> None:
     """
     if not _adopts_orphans():
         return
-    known = {process.pid for process in multiprocessing.active_children()}
-    for child in psutil.Process().children():
-        with suppress(psutil.NoSuchProcess):
-            if child.pid not in known and not any("from multiprocessing." in part for part in child.cmdline()):
-                for process in (child, *child.children(recursive=True)):
+    # The children of one that ends are adopted in their turn.
+    while adopted := _adopted():
+        for child in adopted:
+            with suppress(psutil.NoSuchProcess):
+                for process in (*child.children(recursive=True), child):
                     process.kill()
+        psutil.wait_procs(adopted, timeout=1)
+
+
+def _adopted() -> list[psutil.Process]:
+    helpers = {forkserver._forkserver._forkserver_pid, resource_tracker._resource_tracker._pid}  # type: ignore[attr-defined]
+    known = helpers | {process.pid for process in multiprocessing.active_children()}
+    return [child for child in psutil.Process().children() if child.pid not in known]
 
 
 def _adopts_orphans() -> bool:

@@ -17,6 +17,7 @@ import faulthandler
 import multiprocessing
 import multiprocessing.synchronize
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -87,17 +88,16 @@ class Sandbox:
             raise KeeperLostError from error
 
 
-def keep(handed: Handed, most: int, warm: bool, number: int, folder: Path, pipe: Connection) -> None:
+def keep(most: int, warm: bool, number: int, folder: Path, pipe: Connection) -> None:
     """A keeper's life, until the other end of its pipe is closed.
 
     Args:
-        handed: what every run gets.
         most: how many bytes the weights of a run may take.
         warm: whether one training step may be made before any run. It saves each run from making it, but where there
             is a GPU it starts threads, which forks lose.
         number: the worker's, which says which GPU is its own.
         folder: an empty one, which runs on a CPU may write. What they leave there is removed after each run.
-        pipe: asks for runs.
+        pipe: brings what every run gets, and then asks for runs.
     """
     # A session of its own: what is sent to the terminal's processes leaves it time to end its runs.
     os.setsid()
@@ -108,10 +108,13 @@ def keep(handed: Handed, most: int, warm: bool, number: int, folder: Path, pipe:
     for stream in (0, 1, 2):
         os.dup2(silence, stream)
     torch.set_num_threads(1)
+    try:
+        # Its own process pickled it, by value: no tensor in it lies in memory that anybody shares.
+        handed: Handed = pickle.loads(pipe.recv_bytes())
+    except (EOFError, ConnectionResetError):
+        return
     forks = handed.device == "cpu"
     confined = _Confined(folder) if forks else None
-    # What has arrived lies in memory that is shared with the judge.
-    handed = handed.copied("cpu")
     if forks and warm and not handed.only_execute:
         _warm_up(handed)
     # A fork has copies of what is prepared before it. A run that is no fork prepares its own.
@@ -125,7 +128,7 @@ def keep(handed: Handed, most: int, warm: bool, number: int, folder: Path, pipe:
     try:
         while True:
             seed, limit = pipe.recv()
-            run = run or _start(handed, make, confined, number)
+            run = run or _start(handed, make, confined, number, folder)
             ended = run.serve(seed, limit, most, pipe)
             if forks or ended.how not in ("weights", "error"):
                 run.end()
@@ -156,7 +159,7 @@ class _Confined:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.own = [self.folder]
-        if confinement.version() and confinement.with_own_shared_memory():
+        if confinement.version() and confinement.with_own_mounts(folder):
             self.own.append(Path(confinement.SHARED_MEMORY))
         self.rules = confinement.rules(self.own)
 
@@ -180,7 +183,8 @@ class _Confined:
             folder.chmod(0o700)
             if left := [str(path) for path in folder.iterdir()]:
                 # Python's own functions do not remove folders nested a thousand deep, or without rights.
-                subprocess.run(["chmod", "-R", "u+rwx", "--", *left], stderr=subprocess.DEVNULL)
+                # chmod follows the links that it is given, and a run may have left some; it follows none that it finds.
+                subprocess.run(["chmod", "-R", "u+rwx", "--", str(folder)], stderr=subprocess.DEVNULL)
                 subprocess.run(["rm", "-rf", "--", *left], stderr=subprocess.DEVNULL)
 
 
@@ -286,15 +290,15 @@ class _Run:
             for kill in (os.killpg, os.kill):
                 with suppress(ProcessLookupError, PermissionError):
                     kill(self.process, signal.SIGKILL)
-            os.waitpid(self.process, 0)
             self.status = -signal.SIGKILL
+        # This reaps the run as well. To wait for the run first would be to wait for a descendant that traces it.
         end_descendants()
 
 
-def _start(handed: Handed, make: Callable[[], Call], confined: _Confined | None, number: int) -> _Run:
+def _start(handed: Handed, make: Callable[[], Call], confined: _Confined | None, number: int, folder: Path) -> _Run:
     """Fork a process for a run, or for many."""
     ours, theirs = socket.socketpair()
-    crash = tempfile.TemporaryFile()  # noqa: SIM115  It is open as long as the run.
+    crash = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  It is open as long as the run.
     keeper = os.getpid()
     if process := os.fork():
         theirs.close()
@@ -358,9 +362,12 @@ def _outcome(handed: Handed, call: Callable[[], bytes]) -> tuple[bytes, bytes]:
     try:
         return WEIGHTS, call()
     except SubmissionError as error:
-        return ERROR, str(error).encode(errors="backslashreplace")
+        return ERROR, str(error).encode(errors="backslashreplace")[-LONGEST_ERROR:]
     except BaseException as error:  # KeyboardInterrupt and exceptions of its own kind are its faults too.
         # torch has this error for GPUs alone, so on a CPU the submission itself raised it.
         on_gpu = isinstance(error, torch.OutOfMemoryError) and handed.device != "cpu"
-        text = handed.submission.explain(error).encode(errors="backslashreplace")
+        try:
+            text = handed.submission.explain(error).encode(errors="backslashreplace")
+        except BaseException:  # An error can be made such that Python cannot show it.
+            text = f"an error that cannot be shown, of type {type(error).__name__}".encode(errors="backslashreplace")
         return OUT_OF_GPU_MEMORY if on_gpu else ERROR, text[-LONGEST_ERROR:]

@@ -1,5 +1,6 @@
 """Submissions that cheat, break things or hang: what they reach, what the others notice, and who is blamed."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -115,6 +116,11 @@ BLAMED = {
         "failed in run 0",
         "class Mine(Exception):\n  def __str__(self): 1 / 0",
     ),
+    "an error that Python cannot show": (
+        "error = SyntaxError('no')\nerror.filename, error.lineno, error.text = 5, 'x', 7\nraise error",
+        "failed in run 0:\nan error that cannot be shown, of type SyntaxError",
+    ),
+    "a very long sentence": ("net.state_dict = lambda: {('x' * 200_000,): 1}", "a int; expected tensors."),
     "a built-in function": (None, "dict"),
 }
 
@@ -133,7 +139,7 @@ def test_what_it_does_wrong_is_its_own_fault(pools, submission, case):
     assert message in str(error)
     assert "mine.py" in str(error)
     assert "workers" not in str(error)
-    assert len(str(error)) < 3_000 or case == "endless recursion"
+    assert len(str(error)) < 3_000 or case in ("endless recursion", "a very long sentence")
 
 
 def test_what_it_is_handed_is_its_own(pools, submission):
@@ -228,7 +234,7 @@ def test_it_reads_and_writes_no_file_but_its_own(pools, store, submission, what)
     before = {path: path.read_bytes() for path in store.rglob("*.row")}
     body = what.format(store=str(store), row=row, kit=str(Path(__file__).parents[2]), home=str(Path.home()))
     error = str(error_of(pools, submission(body)))
-    assert "Permission" in error or "CalledProcessError" in error
+    assert "Permission" in error or "Read-only" in error or "CalledProcessError" in error
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
@@ -381,15 +387,30 @@ def test_a_loaders_processes_work_as_on_kaggle(pools, submission):
     assert len(np.unique(outputs.test_confidence, axis=0)) == 2
 
 
+def started_with(environment):
+    """The processes that inherited a test's own variable."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            found += [process] * (
+                process.environ().get("A_PROGRAM_OF_THE_TESTS") == environment["A_PROGRAM_OF_THE_TESTS"]
+            )
+    return found
+
+
 @pytest.mark.parametrize("which", ["run", "keeper", "worker", "fork server"])
 def test_a_process_that_somebody_kills_costs_nothing(store, submission, sleepers, tmp_path, which):
     """Whichever it is, its work is made again, and what a run had started does not stay."""
     start, left = sleepers
-    one = submission(f"{textwrap.dedent(start)}\ntime.sleep(0.5)\n{HONEST}")
+    fork = "if not os.fork():\n    os.setsid()\n    time.sleep(1000)"
+    one = submission(f"{fork}\n{textwrap.dedent(start)}\ntime.sleep(0.5)\n{HONEST}")
     options = ["--models", "8", "--store", str(store), "--out", str(tmp_path / "report"), "--workers", "1"]
     command = [sys.executable, "-m", "scoring", "score", str(one.path), *options]
+    environment = os.environ | {"A_PROGRAM_OF_THE_TESTS": str(tmp_path)}
     folders = set(Path(tempfile.gettempdir()).glob("run-*"))
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True) as program:
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True, env=environment
+    ) as program:
         wait_until(lambda: len(left()) == 3)
         sleeper = next(one for one in left() if one.ppid() != program.pid and one.parent().name() != "sleep")
         server = next(one for one in psutil.Process(program.pid).children() if "forkserver" in str(one.cmdline()))
@@ -399,7 +420,7 @@ def test_a_process_that_somebody_kills_costs_nothing(store, submission, sleepers
         {"run": run, "keeper": keeper, "worker": worker, "fork server": server}[which].kill()
         _, said = program.communicate(timeout=120)
     assert program.returncode == 0, said
-    wait_until(lambda: not left())
+    wait_until(lambda: not left() and not started_with(environment))
     assert set(Path(tempfile.gettempdir()).glob("run-*")) <= folders
 
 
@@ -419,7 +440,7 @@ def test_what_a_run_hides_in_its_folder_is_removed(pools, submission):
 @needs_landlock
 def test_where_a_loader_cannot_have_processes_a_sentence_says_so(tmp_path, monkeypatch):
     """Without a shared memory of its own a loader's processes could hand over nothing, and it would wait for ever."""
-    monkeypatch.setattr(confinement, "with_own_shared_memory", lambda: False)
+    monkeypatch.setattr(confinement, "with_own_mounts", lambda folder: False)
     ours, theirs = os.pipe()
     if not (child := os.fork()):
         try:
@@ -433,3 +454,113 @@ def test_where_a_loader_cannot_have_processes_a_sentence_says_so(tmp_path, monke
     with open(ours) as said:
         assert "use num_workers=0" in said.read()
     os.waitpid(child, 0)
+
+
+def test_what_it_is_handed_lies_in_memory_of_its_own(pools, submission):
+    """Torch shares the tensors that one process hands to another, and multiprocessing keeps what it was handed."""
+    body = """
+    import gc, multiprocessing
+    gc.unfreeze()
+    shared = [one for one in gc.get_objects() if torch.is_tensor(one) and one.is_shared()]
+    areas = [line for line in open("/proc/self/maps") if " rw-s " in line]
+    raise RuntimeError(len(shared), areas, hasattr(multiprocessing.current_process()._args[0], "retain"))
+    """
+    assert "RuntimeError: (0, [], False)" in str(error_of(pools, submission(body)))
+
+
+def test_tidying_up_follows_no_link_that_a_run_left(pools, submission, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("of the user")
+    secret.chmod(0o400)
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o500)
+    body = f"""
+    os.symlink({str(secret)!r}, "file")
+    os.symlink({str(folder)!r}, "folder")
+    os.mkdir("deeper")
+    os.symlink({str(secret)!r}, "deeper/file")
+    {HONEST}
+    """
+    unlearned(pools, submission(body), 2)
+    assert secret.stat().st_mode & 0o777 == 0o400
+    assert folder.stat().st_mode & 0o777 == 0o500
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ptrace as on Linux")
+def test_a_tracer_does_not_hold_back_the_end_of_a_run(pools, submission):
+    """Who traces a process is told first that it ended, and its parent waits until then."""
+    body = f"""
+    ready, tell = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        ctypes.CDLL(None).ptrace(0x4206, os.getppid(), None, None)
+        os.write(tell, b"x")
+        time.sleep(1000)
+    os.read(ready, 1)
+    {HONEST}
+    """
+    start = time.monotonic()
+    assert len(unlearned(pools, submission(body), 2)) == 2
+    assert time.monotonic() - start < 60
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    "what",
+    [
+        "check(libc.shmget(0x7265, 4096, 0o1600))",
+        "check(libc.semget(0x7265, 1, 0o1600))",
+        "check(libc.msgget(0x7265, 0o1600))",
+        "check(libc.mq_open(b'/kept', os.O_RDWR | os.O_CREAT, 0o600, None))",
+        "check(libc.syscall(248 if os.uname().machine == 'x86_64' else 217, b'user', b'kept', b'x', 1, -4))",
+        "resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (0, 0))",
+        "os.sched_setaffinity(os.getppid(), {{0}})",
+        "os.sched_setscheduler(os.getppid(), os.SCHED_IDLE, os.sched_param(0))",
+        "os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+        "os.setpriority(os.PRIO_USER, 0, 19)",
+        "check(libc.syscall(251 if os.uname().machine == 'x86_64' else 30, 1, os.getppid(), 0x6000))",
+        "os.chmod({mine!r}, 0o600)",
+        "os.utime({mine!r}, (1, 1))",
+        "os.setxattr({mine!r}, 'user.kept', b'x')",
+        "os.chown({mine!r}, os.getuid(), os.getgid())",
+    ],
+)
+def test_what_landlock_does_not_know_is_refused_too(pools, submission, tmp_path, what):
+    mine = tmp_path / "of the user"
+    mine.write_text("")
+    before = mine.stat()
+    above = """
+    import resource
+    libc = ctypes.CDLL(None, use_errno=True)
+    def check(got):
+        if got < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    """
+    error = str(error_of(pools, submission(what.format(mine=str(mine)), above)))
+    assert "PermissionError" in error or "Read-only file system" in error
+    assert (mine.stat().st_mode, mine.stat().st_mtime) == (before.st_mode, before.st_mtime)
+
+
+@needs_landlock
+def test_a_run_may_change_what_is_its_own(pools, submission):
+    body = f"""
+    import resource
+    open("mine", "w").close()
+    os.chmod("mine", 0o700)
+    os.utime("mine", (1, 1))
+    for me in (0, os.getpid()):
+        os.sched_setaffinity(me, os.sched_getaffinity(0))
+        os.setpriority(os.PRIO_PROCESS, me, 1)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    {HONEST}
+    """
+    assert len(unlearned(pools, submission(body), 2)) == 2
+
+
+@needs_landlock
+def test_a_run_has_no_capabilities(pools, submission):
+    body = """
+    subprocess.run(["grep", "^CapEff:\t0*$", "/proc/self/status"], check=True)
+    raise RuntimeError([line for line in open("/proc/self/status") if line.startswith(("CapPrm", "CapEff"))])
+    """
+    assert str(error_of(pools, submission(body))).count("0000000000000000") == 2

@@ -7,6 +7,7 @@ submission runs; see `untrusted/sandbox.py`.
 
 import multiprocessing
 import os
+import pickle
 import shutil
 import signal
 import tempfile
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from time import sleep
 
 import torch
 
@@ -36,6 +38,9 @@ ATTEMPTS = 3
 
 OUT_OF_MEMORY, KEEPER_LOST = 77, 78
 """A worker's exit codes when memory runs out, and when its keeper was killed."""
+
+TO_END = 1.0
+"""Seconds that a fork server which was killed has to end: it has much memory to give back."""
 
 TO_TIDY_UP = 10.0
 """Seconds that a keeper has to end what is left of its run."""
@@ -133,10 +138,11 @@ def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, R
 def _start(job: Job, crew: list[_Worker]) -> _Worker:
     """A new worker in the crew. Raises ``MachineError`` if none can be started."""
     for _ in range(ATTEMPTS):
-        # The fork server may be killed just when it is needed. Python starts another one.
+        # The fork server may be killed just when it is needed. Python starts another one, once it has ended.
         with suppress(EOFError, ConnectionError):
             crew.append(_new_worker(job, {worker.number for worker in crew}))
             return crew[-1]
+        sleep(TO_END)
     raise MachineError(f"No worker could be started, {ATTEMPTS} times: is something ending this program's processes?")
 
 
@@ -156,10 +162,12 @@ def _new_worker(job: Job, taken: set[int]) -> _Worker:
         # Where there is a GPU, autograd starts threads, which forks would lose.
         warm = not torch.accelerator.is_available()
         keeper = context.Process(  # type: ignore[attr-defined]
-            target=keep, args=(job.handed, largest(job.handed.weights), warm, number, folder, its_own), daemon=False
+            target=keep, args=(largest(job.handed.weights), warm, number, folder, its_own), daemon=False
         )
         keeper.start()
         its_own.close()
+        # By value. As an argument, or by `send`, its tensors would lie in memory that this process shares.
+        sandbox.send_bytes(pickle.dumps(job.handed.copied("cpu")))
         job = job.within(Sandbox(sandbox))
     process = context.Process(target=_work, args=(job, theirs, number))  # type: ignore[attr-defined]
     process.start()
