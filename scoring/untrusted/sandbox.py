@@ -53,6 +53,9 @@ LOOK_EVERY, LONGEST_LOOK = 0.1, 1.0
 CUT_OFF = 79
 """A run's exit code when it cannot send its answer."""
 
+TO_BE_REAPED = 1.0
+"""Seconds that a killed run has to end before all that descends from it is looked for."""
+
 TO_SAY_WHERE = 0.2
 """Seconds that a run past its limit has to write down where it is."""
 
@@ -290,8 +293,10 @@ class _Run:
             for kill in (os.killpg, os.kill):
                 with suppress(ProcessLookupError, PermissionError):
                     kill(self.process, signal.SIGKILL)
-            self.status = -signal.SIGKILL
-        # This reaps the run as well. To wait for the run first would be to wait for a descendant that traces it.
+        # A descendant that traces the run keeps it from being reaped, until it is killed itself.
+        deadline = perf_counter() + TO_BE_REAPED
+        while not self._has_ended() and perf_counter() < deadline:
+            sleep(0.0002)
         end_descendants()
 
 
