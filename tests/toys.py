@@ -13,7 +13,7 @@ from scoring.learners import Answer
 from starter_kit.answers import NOT_ASKED
 from starter_kit.examples import Examples
 from starter_kit.task import Task
-from starter_kit.training import Recipe, seed_everything, train
+from starter_kit.training import Recipe, Report, seed_everything, silent, train
 
 RECIPE = Recipe("adam", epochs=2, batch_size=64, learning_rate=1e-3, weight_decay=5e-3)
 SIZES = {"retain": 70, "forget": 10, "validation": 10, "test": 10}
@@ -99,13 +99,13 @@ class TwinLearner:
     def key(self) -> dict[str, str]:
         return {"constant_answers": str(self.constant_answers)}
 
-    def group_size(self, device: str) -> int:
+    def group_size(self, task: Task, device: str) -> int:
         return 1
 
     def why_one_at_a_time(self, task: Task) -> str | None:
         return None
 
-    def learn(self, task: Task, examples: Examples, seed: int) -> nn.Module:
+    def learn(self, task: Task, examples: Examples, seed: int, report: Report = silent) -> nn.Module:
         seed_everything(seed)
         halves = part(examples, 0, len(examples) // 2), part(examples, len(examples) // 2, len(examples))
         networks = [task.network() for _ in halves]
@@ -115,7 +115,7 @@ class TwinLearner:
             train(network, half, task.recipe)
         return Twins(networks)
 
-    def learn_together(self, task: Task, examples: Examples, seeds: Sequence[int]) -> Answer:
+    def learn_together(self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent) -> Answer:
         raise AssertionError("groups of one are never learned together")
 
 

@@ -87,6 +87,6 @@ def reporting_errors(interrupted: str) -> Iterator[None]:
     except EOFError as error:
         # Typer would say "Aborted." and hide a bug.
         raise RuntimeError("the end of a file or pipe came unexpectedly") from error
-    except KeyboardInterrupt:
-        messages.print(interrupted, style="yellow")
+    except KeyboardInterrupt as stop:
+        messages.print("\n".join([interrupted, *getattr(stop, "__notes__", [])]), style="yellow", soft_wrap=True)
         raise typer.Exit(130) from None

@@ -12,6 +12,7 @@ from scoring.jobs.job import OwnCode, Row
 from scoring.judging.ceiling import score_of_split
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import RULES_VERSION, Score
+from starter_kit.training import Report, silent
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class CeilingJob(OwnCode):
                     digest.update(f"{name} {values.shape}".encode() + values.tobytes())
         return {"pools": digest.hexdigest(), "rules": str(RULES_VERSION)}
 
-    def prepare(self) -> Callable[[int], Row]:
+    def prepare(self, report: Report = silent) -> Callable[[int], Row]:
         """The function that scores split ``index``."""
 
         def run(index: int) -> Row:

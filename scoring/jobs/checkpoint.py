@@ -12,6 +12,7 @@ from scoring.jobs.original import Original
 from scoring.jobs.setting import SettingJob
 from scoring.untrusted.checkpoints import Checkpoints
 from starter_kit.errors import SubmissionError
+from starter_kit.training import Report, silent
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class CheckpointJob(SettingJob):
         """The setting, the files and the original's weights."""
         return self.setting.key | {"checkpoints": self.checkpoints.sha256, "original": self.original.sha256}
 
-    def prepare(self) -> Callable[[int], Row]:
+    def prepare(self, report: Report = silent) -> Callable[[int], Row]:
         """The function that reads checkpoint ``index`` and evaluates the model."""
         task = self.setting.load()
 

@@ -9,6 +9,7 @@ from scoring.untrusted.call import Handed
 from scoring.untrusted.ended import blame
 from scoring.untrusted.sandbox import Sandbox
 from scoring.untrusted.submission import Submission
+from starter_kit.training import Report, silent
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class ExecutionJob(SettingJob):
         """The same job with a sandbox."""
         return replace(self, sandbox=sandbox)
 
-    def prepare(self) -> Callable[[int], Row]:
+    def prepare(self, report: Report = silent) -> Callable[[int], Row]:
         """The function that executes the file."""
 
         def run(index: int) -> Row:

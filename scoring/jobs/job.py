@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from numpy.typing import NDArray
 
+from starter_kit.training import Report, silent
+
 if TYPE_CHECKING:
     from scoring.untrusted.call import Handed
     from scoring.untrusted.sandbox import Sandbox
@@ -38,8 +40,12 @@ class Job(Protocol):
     def within(self, sandbox: "Sandbox") -> Self:
         """The same job, running such code in a sandbox. Without one it runs in the process that makes the row."""
 
-    def prepare(self) -> Callable[[int], Row]:
-        """Load what all units share, and return the function from a unit's index to its row."""
+    def prepare(self, report: Report = silent) -> Callable[[int], Row]:
+        """Load what all units share, and return the function from a unit's index to its row.
+
+        Args:
+            report: told the share of the current unit that is done, if the job knows it.
+        """
 
 
 class OwnCode:

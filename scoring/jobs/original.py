@@ -10,6 +10,7 @@ from torch import Tensor
 from scoring.jobs.evaluation import answer_of_one, row_of
 from scoring.jobs.job import Row
 from scoring.jobs.setting import SettingJob, clock
+from starter_kit.training import Report, silent
 
 STATE = "state."
 """The prefix of the weights in a row."""
@@ -45,7 +46,7 @@ class Original:
 class OriginalJob(SettingJob):
     """Learns the original model, or one original per unlearned model; a row holds its weights and answers."""
 
-    def prepare(self) -> Callable[[int], Row]:
+    def prepare(self, report: Report = silent) -> Callable[[int], Row]:
         """The function that learns original ``index`` and evaluates it."""
         setting = self.setting
         task = setting.load()
@@ -54,7 +55,7 @@ class OriginalJob(SettingJob):
         def run(index: int) -> Row:
             seed = setting.seed_of("original", index)
             start = clock(setting.device)
-            net = setting.learner.learn(task, train, seed)
+            net = setting.learner.learn(task, train, seed, report)
             row = row_of(task, answer_of_one(net), [seed], clock(setting.device) - start)
             return row | {STATE + name: value.cpu().numpy() for name, value in net.state_dict().items()}
 

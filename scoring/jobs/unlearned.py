@@ -21,7 +21,7 @@ from scoring.untrusted.weights import weights_in_safetensors
 from starter_kit.errors import SubmissionError
 from starter_kit.examples import ExampleLoader
 from starter_kit.task import Task
-from starter_kit.training import seed_everything
+from starter_kit.training import Report, seed_everything, silent
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class UnlearnedJob(SettingJob):
         """The same job with a sandbox."""
         return replace(self, sandbox=sandbox)
 
-    def prepare(self) -> Callable[[int], Row]:
+    def prepare(self, report: Report = silent) -> Callable[[int], Row]:
         """The function that runs the submission with the seed of ``index`` and evaluates the model."""
         setting = self.setting
         task = setting.load()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from starter_kit.examples import Examples
 from starter_kit.task import Task
+from starter_kit.training import Report, silent
 
 Answer = Callable[[Tensor], Tensor]
 """What K models answer: [B, ...] inputs to [B, K, C] logits, or [B, K, C, L] for sequences."""
@@ -36,14 +37,14 @@ class Learner(Protocol):
     def key(self) -> dict[str, str]:
         """Everything besides its code that decides its models."""
 
-    def group_size(self, device: str) -> int:
-        """How many models form one unit of work on a device. It is fixed, so that it can be part of a row's key."""
+    def group_size(self, task: Task, device: str) -> int:
+        """How many models form one unit of work on a device. Nothing else decides it: it is part of a row's key."""
 
     def why_one_at_a_time(self, task: Task) -> str | None:
         """Why the models of a unit cannot be learned together, or None if they can."""
 
-    def learn(self, task: Task, examples: Examples, seed: int) -> nn.Module:
+    def learn(self, task: Task, examples: Examples, seed: int, report: Report = silent) -> nn.Module:
         """One model, learned from the examples. They are on the device to use."""
 
-    def learn_together(self, task: Task, examples: Examples, seeds: Sequence[int]) -> Answer:
+    def learn_together(self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent) -> Answer:
         """Models with these seeds, learned at once: what they answer in evaluation mode."""

@@ -16,7 +16,7 @@ from scoring.jobs.unlearned import UnlearnedJob
 from scoring.judging.ceiling import SPLITS, Ceiling
 from scoring.judging.outputs import Identity, Outputs
 from scoring.learners.recipe import RecipeLearner
-from scoring.running.backends import Backend
+from scoring.running.backends import Backend, Reports
 from scoring.running.keys import key_of
 from scoring.running.progress import Progress
 from scoring.running.store import digest_of_key, open_rows
@@ -121,31 +121,44 @@ class Pools:
             for index in damaged:
                 self.progress.say(f"{name}: row {index} in {rows.folder} is damaged; it is made again.")
             missing = [index for index in units if index not in done]
+            shares: dict[int, float] = {}
+
+            def models_in(index: int) -> int:
+                return min(job.size, models - index * job.size)
 
             def finished() -> int:
-                return sum(min(job.size, models - index * job.size) for index in done)
+                return sum(map(models_in, done))
 
             with self.progress.pool(name, models, finished(), unit) as show:
+
+                def report(index: int, share: float) -> None:
+                    shares[index] = share
+                    show(finished() + sum(part * models_in(begun) for begun, part in shares.items()))
+
                 try:
-                    for index, row in self._run(job, missing):
+                    for index, row in self._run(job, missing, report):
                         rows.write(index, row)
                         done[index] = row
-                        show(finished())
+                        report(index, 0)
                 except KitError as error:
                     if done:
                         error.add_note(f"{finished()} of {models} {unit} are finished and kept in {rows.folder}.")
                     raise
+                except KeyboardInterrupt as stop:
+                    if lost := sum(models_in(index) for index, share in shares.items() if share):
+                        stop.add_note(f"{name}: {finished()} of {models} {unit} are kept; work on {lost} more is lost.")
+                    raise
         return [done[index] for index in units]
 
-    def _run(self, job: Job, units: list[int]) -> Iterator[tuple[int, Row]]:
+    def _run(self, job: Job, units: list[int], report: Reports) -> Iterator[tuple[int, Row]]:
         """The units' rows, made by as many workers as were asked for or can be used."""
         on_gpus = gpus(self.setting.device)
         if self.workers or not on_gpus:
-            return self.backend.run(job, units, self.workers or cores())
+            return self.backend.run(job, units, self.workers or cores(), report)
         if job.shares_gpu:
             return run_on_shared_gpus(self.backend.run, job, units, on_gpus, most=max(cores(), on_gpus))
         # A group of models fills a GPU by itself.
-        return self.backend.run(job, units, on_gpus)
+        return self.backend.run(job, units, on_gpus, report)
 
 
 def _seconds_of(original: Original | None) -> float:

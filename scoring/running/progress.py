@@ -36,10 +36,11 @@ class Progress:
         self.console = console
 
     @contextmanager
-    def pool(self, name: str, models: int, stored: int, unit: str = "models") -> Iterator[Callable[[int], None]]:
+    def pool(self, name: str, models: int, stored: int, unit: str = "models") -> Iterator[Callable[[float], None]]:
         """Show a pool of ``models`` being made, of which some are ``stored`` already.
 
-        It gives a function to call with the number of finished models. ``unit`` names them, in the plural.
+        It gives a function to call with the number of finished models, which may count parts of others. ``unit`` names
+        them, in the plural.
         """
         # The bar shows descriptions as they are, and a name may be a stranger's.
         name = quoted(name, LONGEST_NAME)

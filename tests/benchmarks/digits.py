@@ -184,7 +184,7 @@ def _agreement() -> dict[str, float]:
 class OneAtATime(RecipeLearner):
     """The recipe's learner, but every model is trained by itself, as training is defined."""
 
-    def group_size(self, device: str) -> int:
+    def group_size(self, task: Task, device: str) -> int:
         """One model per unit of work, which is then trained by itself."""
         return 1
 

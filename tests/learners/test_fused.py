@@ -180,11 +180,11 @@ def test_what_cannot_be_fused_is_trained_one_at_a_time(tmp_path, capsys):
 def test_out_of_memory_halves_how_many_are_trained_at_once(monkeypatch):
     tried = []
 
-    def scarce(network, examples, recipe, seeds):
+    def scarce(network, examples, recipe, seeds, report):
         tried.append(len(seeds))
         if len(seeds) > 2:
             raise torch.OutOfMemoryError("none left")
-        return train_fused(network, examples, recipe, seeds)
+        return train_fused(network, examples, recipe, seeds, report)
 
     task = short_task()
     task = replace(task, network=exact_network, **{name: exact(examples) for name, examples in task.sets.items()})
@@ -262,7 +262,45 @@ def test_no_more_models_are_held_than_are_trained_at_once():
         most = max(most, len(alive))
         return net
 
-    run = RetrainedJob(Setting(short_task(network=network), "cpu", 0)).prepare()
+    job = RetrainedJob(Setting(short_task(network=network), "cpu", 0))
+    assert job.size == 16
+    run = job.prepare()
+    most = 0
     for group in range(3):
         run(group)
-    assert most == 8
+    assert most == 16
+
+
+def wide(channels):
+    """A convolution whose output has 64 pixels per channel, and little besides."""
+    return nn.Sequential(nn.Conv2d(1, channels, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+@pytest.mark.parametrize(("megabytes", "at_once"), [(0.1, 16), (1.9, 16), (2.1, 8), (5, 4), (15.5, 2), (100, 2)])
+def test_the_larger_a_network_the_fewer_are_trained_at_once(megabytes, at_once):
+    channels = int(megabytes * 2**20 / (4 * 64 * 66))
+    task = short_task(network=partial(wide, channels))
+    assert RecipeLearner().group_size(task, "cpu") == at_once
+
+
+@pytest.mark.parametrize(("name", "at_once"), [("digits", 16), ("faces:600", 2)])
+def test_the_networks_of_the_kit_have_the_sizes_that_were_measured(name, at_once):
+    assert RecipeLearner().group_size(tasks.load(name), "cpu") == at_once
+
+
+def test_epoch_after_epoch_is_reported():
+    task = short_task()
+    task = replace(task, recipe=replace(task.recipe, epochs=4))
+    shares = {"alone": [], "together": []}
+    RecipeLearner().learn(task, task.forget, 0, shares["alone"].append)
+    RecipeLearner().learn_together(task, task.forget, [0, 1], shares["together"].append)
+    assert shares["alone"] == shares["together"] == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_group_made_in_parts_reports_what_is_done_of_all_of_it(monkeypatch):
+    monkeypatch.setattr(RecipeLearner, "why_one_at_a_time", lambda *_: "for the test")
+    monkeypatch.setattr(RecipeLearner, "group_size", lambda *_: 2)
+    shares = []
+    task = short_task()
+    RetrainedJob(Setting(replace(task, recipe=replace(task.recipe, epochs=2)), "cpu", 0)).prepare(shares.append)(0)
+    assert shares == [0.25, 0.5, 0.75, 1.0]

@@ -16,6 +16,7 @@ from scoring.jobs.setting import Setting
 from scoring.running import backends
 from starter_kit import tasks
 from starter_kit.errors import MachineError, SubmissionError
+from starter_kit.training import silent
 
 WITHOUT_WORKERS = {"serial"}
 """Backends that run in this process: it is the worker, and a test cannot survive its loss."""
@@ -39,8 +40,9 @@ class Squares(OwnCode):
     def key(self):
         return {}
 
-    def prepare(self):
+    def prepare(self, report=silent):
         def run(index):
+            report(0.5)
             if index == self.at and self.trouble:
                 attempts = len(list(self.folder.iterdir()))
                 (self.folder / str(attempts)).touch()
@@ -151,3 +153,14 @@ def test_closing_stops_all_work(tmp_path, backend):
     if process != os.getpid():
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
+
+
+@each_backend
+def test_what_is_done_of_a_row_is_reported(backend, tmp_path, monkeypatch):
+    said = []
+    rows = backends.load(backend).run(Squares(tmp_path), range(3), 3, lambda index, share: said.append((index, share)))
+    # Every worker reports its first row; those that follow within a fifth of a second are left out.
+    assert sorted(index for index, _ in rows) == [0, 1, 2]
+    assert said
+    assert set(said) <= {(0, 0.5), (1, 0.5), (2, 0.5)}
+    assert len(said) == len(set(said))

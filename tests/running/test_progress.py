@@ -1,6 +1,8 @@
 """What a person sees while pools are being made."""
 
 import io
+import re
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -38,3 +40,13 @@ def test_a_line_is_left_when_a_pool_is_complete(terminal):
     assert ", 3 found in the store" in written
     assert "original                          1 model    all found in the store" in written
     assert ("8/8" in written) == terminal
+
+
+def test_the_time_left_is_shown_while_the_first_models_are_being_made():
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    progress = Progress(console)
+    with progress.pool("retrained", models=16, stored=0) as show:
+        for made in (0.1, 0.2, 0.3):
+            time.sleep(0.3)
+            show(made)
+    assert re.search(r"0/16 .*s per model 0:00:\d\d", console.file.getvalue())

@@ -11,14 +11,18 @@ from scoring.learners import Answer
 from scoring.learners.fused.network import FusedNetwork
 from starter_kit.answers import loss
 from starter_kit.examples import Examples, split_into_batches
-from starter_kit.training import Recipe, optimizer_of, schedule_of, seed_everything
+from starter_kit.training import Recipe, Report, optimizer_of, schedule_of, seed_everything, silent
 
 WARM_UP = 3
 """Steps before one is recorded: libraries initialise themselves in the first ones."""
 
 
 def train_fused(
-    network: Callable[[], nn.Module], examples: Examples, recipe: Recipe, seeds: Sequence[int]
+    network: Callable[[], nn.Module],
+    examples: Examples,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    report: Report = silent,
 ) -> FusedNetwork:
     """Train one model per seed, all at once. Model k is what `training.train` makes after seeding with ``seeds[k]``.
 
@@ -27,6 +31,7 @@ def train_fused(
         examples: the training set, on the device to train on.
         recipe: how to train.
         seeds: K >= 1 seeds.
+        report: told the share that is done after each epoch.
 
     Raises:
         CannotFuseError: the architecture cannot be advanced for many models at once.
@@ -57,10 +62,11 @@ def train_fused(
 
     advance = advance_with_graphs if device.type == "cuda" else advance_one_by_one
     with _stream_of_its_own(device):
-        for _ in range(recipe.epochs):
+        for epoch in range(recipe.epochs):
             epochs = [recipe.epoch(len(examples), generator) for generator in generators]
             advance(step, split_into_batches(torch.stack(epochs, dim=1).to(device), recipe.batch_size))
             schedule.step()
+            report((epoch + 1) / recipe.epochs)
     return fused
 
 

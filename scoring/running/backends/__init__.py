@@ -2,11 +2,12 @@
 
 It defines one function and one constant::
 
-    run(job, indices, workers) -> iterator of (index, row)
+    run(job, indices, workers, report) -> iterator of (index, row)
     ISOLATES: whether submissions run apart from the process that judges
 
 Rows come in any order, each index once. ``row_maker(job)`` gives the function from an index to its row; a worker calls
-it once and then makes many rows. A row depends on the job and the index alone, so every backend gives the bits of
+it once and then makes many rows. ``report(index, share)`` is called, at most five times a second per worker, with the
+share of a row that is done. A row depends on the job and the index alone, so every backend gives the bits of
 ``serial`` on a CPU. Closing the iterator stops all work.
 """
 
@@ -14,11 +15,31 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
+from typing import Protocol
 
 from scoring.jobs.job import Job, Row
 from scoring.running.host import made_by
+from starter_kit.training import Report, silent
 
-Run = Callable[[Job, Sequence[int], int], Iterator[tuple[int, Row]]]
+REPORT_EVERY = 0.2
+"""Seconds between reports of a worker."""
+
+Reports = Callable[[int, float], None]
+"""Told which share of a row, named by its index, is done."""
+
+
+class Run(Protocol):
+    """A backend's function."""
+
+    def __call__(
+        self, job: Job, indices: Sequence[int], workers: int, report: Reports = ...
+    ) -> Iterator[tuple[int, Row]]:
+        """Run the indices on so many workers."""
+
+
+def nobody(index: int, share: float) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +61,20 @@ def load(name: str) -> Backend:
     return Backend(module.run, module.ISOLATES)
 
 
-def row_maker(job: Job) -> Callable[[int], Row]:
+def row_maker(job: Job, report: Report = silent) -> Callable[[int], Row]:
     """The function from an index to its row, which also says who made it."""
-    make = job.prepare()
+    make = job.prepare(_not_too_often(report))
     return lambda index: make(index) | {"made_by": made_by()}
+
+
+def _not_too_often(report: Report) -> Report:
+    """The same, with reports left out that follow another one closely."""
+    last = 0.0
+
+    def reporting(share: float) -> None:
+        nonlocal last
+        if (now := monotonic()) - last >= REPORT_EVERY:
+            last = now
+            report(share)
+
+    return reporting

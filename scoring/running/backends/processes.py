@@ -25,7 +25,7 @@ from time import sleep
 import torch
 
 from scoring.jobs.job import Job, Row
-from scoring.running.backends import row_maker
+from scoring.running.backends import Reports, nobody, row_maker
 from scoring.untrusted.checkpoints import largest
 from scoring.untrusted.processes import end_adopted
 from scoring.untrusted.sandbox import KeeperLostError, Sandbox, keep
@@ -78,7 +78,7 @@ class _Worker:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
+def run(job: Job, indices: Sequence[int], workers: int, report: Reports = nobody) -> Iterator[tuple[int, Row]]:
     """Run the indices on ``workers`` processes.
 
     Raises:
@@ -123,6 +123,9 @@ def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, R
                     if worker.process.exitcode == OUT_OF_MEMORY:
                         workers = max(1, workers - 1)
                     waiting.append(index)
+                    continue
+                if isinstance(result, float):
+                    report(index, result)
                     continue
                 if isinstance(result, Exception):
                     raise result
@@ -227,7 +230,7 @@ def _work(job: Job, pipe: Connection, number: int) -> None:
         except (EOFError, ConnectionResetError):
             return
         try:
-            make = make or row_maker(job)
+            make = make or row_maker(job, pipe.send)
             result: Row | Exception = make(index)
         except (MemoryError, torch.OutOfMemoryError):
             os._exit(OUT_OF_MEMORY)

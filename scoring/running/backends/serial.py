@@ -5,16 +5,18 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from scoring.jobs.job import Job, Row
-from scoring.running.backends import row_maker
+from scoring.running.backends import Reports, nobody, row_maker
 
 ISOLATES = False
 """A submission could change what judges it, and what judges the next one."""
 
 
-def run(job: Job, indices: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
+def run(job: Job, indices: Sequence[int], workers: int, report: Reports = nobody) -> Iterator[tuple[int, Row]]:
     """Run the indices in order. ``workers`` is for the other backends; here it is always one."""
     # The order in which threads add numbers changes bits, and each worker of the other backends has one thread.
     torch.set_num_threads(1)
-    make = row_maker(job)
+    current = -1
+    make = row_maker(job, lambda share: report(current, share))
     for index in indices:
+        current = index
         yield index, make(index)
