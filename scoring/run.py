@@ -85,7 +85,8 @@ def run(path: Path, pools: Pools, models: int) -> Result:
     if pools.backend.isolates:
         # A mistake shows before the long work. Without isolation that work comes first: no model may be made in a
         # process that a submission has run in.
-        pools.execute(submission)
+        if not pools.has_run(submission):
+            pools.execute(submission)
         pools.unlearned(submission, pools.original, 1)
     return judge(submission, prepare(pools, models))
 

@@ -6,8 +6,6 @@ retrained models, so a method can do well here by being wrong on the forget set 
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 
 from scoring.judging.outputs import Outputs
 
@@ -41,6 +39,10 @@ def losses(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _accuracy(forget: NDArray[np.float64], test: NDArray[np.float64], rng: np.random.Generator) -> float:
     """The cross-validated accuracy of separating forget losses from an equal number of test losses."""
+    # It takes a second to import, and only comparisons need it.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
+
     size = min(len(forget), len(test))
     samples = np.concatenate([rng.permutation(some)[:size] for some in (test, forget)]).reshape(-1, 1)
     members = np.repeat([0, 1], size)

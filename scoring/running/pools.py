@@ -19,7 +19,7 @@ from scoring.learners.recipe import RecipeLearner
 from scoring.running.backends import Backend, Reports
 from scoring.running.keys import key_of
 from scoring.running.progress import Progress
-from scoring.running.store import digest_of_key, open_rows
+from scoring.running.store import Rows, digest_of_key, open_rows
 from scoring.running.workers import cores, gpus, run_on_shared_gpus
 from scoring.untrusted.checkpoints import Checkpoints
 from scoring.untrusted.submission import Submission
@@ -94,6 +94,14 @@ class Pools:
         rows = self._fill("ceiling", SPLITS, CeilingJob(retrained, accuracy), unit="splits")
         return Ceiling(tuple(score_in(row) for row in rows))
 
+    def has_run(self, submission: Submission) -> bool:
+        """Whether the submission's first run is stored."""
+        job = OriginalJob(self.setting)
+        found, _ = self._rows("original", job).read([0]) if self.setting.learner.one_original else ({}, [])
+        if not found:
+            return False
+        return bool(self._rows(submission.name, self._runs_of(submission, Original.of_row(found[0]))).read([0])[0])
+
     def execute(self, submission: Submission) -> None:
         """Execute the submission's file, apart from this process. A mistake in it shows at once."""
         job = ExecutionJob(self.setting, submission, self.limit or AT_LEAST)
@@ -102,9 +110,12 @@ class Pools:
 
     def unlearned(self, submission: Submission, original: Original | None, models: int) -> Outputs:
         """What the submission makes of the original model, or of one original per run."""
+        rows = self._fill(submission.name, models, self._runs_of(submission, original))
+        return Outputs.of_rows(self.identity, rows, models)
+
+    def _runs_of(self, submission: Submission, original: Original | None) -> UnlearnedJob:
         limit = self.limit or max(AT_LEAST, TIMES_TRAINING * _seconds_of(original))
-        job = UnlearnedJob(self.setting, submission, original, limit, isolated=self.backend.isolates)
-        return Outputs.of_rows(self.identity, self._fill(submission.name, models, job), models)
+        return UnlearnedJob(self.setting, submission, original, limit, isolated=self.backend.isolates)
 
     def of_checkpoints(self, checkpoints: Checkpoints, original: Original, models: int) -> Outputs:
         """What models answer that were made elsewhere."""
@@ -114,8 +125,7 @@ class Pools:
     def _fill(self, name: str, models: int, job: Job, unit: str = "models") -> list[Row]:
         """The rows that hold models 0 to ``models`` - 1 of a pool; missing ones are made now."""
         units = range(-(-models // job.size))
-        prefix = f"{name}-{self.task.name.replace(':', '-')}"
-        rows = open_rows(self.store, prefix, key_of(job, self.setting.device))
+        rows = self._rows(name, job)
         with rows.lock(lambda: self.progress.say(f"{name}: another run is making this pool; waiting for it.")):
             done, damaged = rows.read(units)
             for index in damaged:
@@ -149,6 +159,10 @@ class Pools:
                         stop.add_note(f"{name}: {finished()} of {models} {unit} are kept; work on {lost} more is lost.")
                     raise
         return [done[index] for index in units]
+
+    def _rows(self, name: str, job: Job) -> Rows:
+        prefix = f"{name}-{self.task.name.replace(':', '-')}"
+        return open_rows(self.store, prefix, key_of(job, self.setting.device))
 
     def _run(self, job: Job, units: list[int], report: Reports) -> Iterator[tuple[int, Row]]:
         """The units' rows, made by as many workers as were asked for or can be used."""
