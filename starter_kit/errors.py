@@ -55,3 +55,20 @@ class TaskError(InputError):
 
 class KaggleError(KitError):
     """Kaggle refused or cannot be reached, or the notebook for Kaggle failed."""
+
+
+NO_GPU_MEMORY = (
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
+)
+"""What CUDA's libraries say when a GPU's memory runs out within them: torch raises a plain RuntimeError then."""
+
+
+def out_of_gpu_memory(error: BaseException) -> bool:
+    """Whether an error says that a GPU's memory ran out."""
+    if type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_GPU_MEMORY)

@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 BATCH_SIZE = 64
@@ -21,6 +22,22 @@ KEYS = ("image", "age_group", "image_id", "age", "person_id")
 
 BATCHES_PER_LOOKUP = 64
 """How many batches a loader looks up at once, which makes the cost of the look-up itself negligible."""
+
+
+class _OnGpu(Tensor):
+    """A tensor on a GPU that NumPy can read, as it can the batches of the competition's loaders, which lie on the CPU.
+
+    What is computed from it are plain tensors.
+    """
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+    def numpy(self, *, force: bool = False) -> NDArray:
+        """Its values, copied to the CPU."""
+        return self.cpu().as_subclass(Tensor).numpy(force=force)
+
+    def __array__(self, *args: Any, **options: Any) -> NDArray:
+        return self.cpu().as_subclass(Tensor).__array__(*args, **options)
 
 
 class Batch(tuple[Tensor, Tensor]):
@@ -34,6 +51,8 @@ class Batch(tuple[Tensor, Tensor]):
 
     def __new__(cls, inputs: Tensor, targets: Tensor, rest: Callable[[], dict[str, Tensor]]) -> "Batch":
         """The pair, and a function that returns the other columns when one of them is asked for."""
+        if inputs.is_cuda:
+            inputs, targets = inputs.as_subclass(_OnGpu), targets.as_subclass(_OnGpu)
         batch = super().__new__(cls, (inputs, targets))
         # Few methods ask for ids, so these columns are looked up on demand.
         batch._rest = rest
@@ -41,6 +60,13 @@ class Batch(tuple[Tensor, Tensor]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Batch, (self[0], self[1], partial(dict, self._rest()))
+
+    def pin_memory(self) -> "Batch":
+        """The batch in memory from which a GPU can copy; itself if it is on a GPU already."""
+        if self[0].is_cuda:
+            return self
+        rest = {name: column.pin_memory() for name, column in self._rest().items()}
+        return Batch(self[0].pin_memory(), self[1].pin_memory(), partial(dict, rest))
 
     def keys(self) -> tuple[str, ...]:
         """The names of all columns."""
@@ -76,6 +102,7 @@ class Examples(Dataset[Batch]):
     def __init__(self, inputs: Tensor, targets: Tensor, image_id: Tensor, person_id: Tensor) -> None:
         self.inputs, self.targets = inputs, targets
         self.image_id, self.person_id = image_id, person_id
+        self._on_cpu: Examples | None = None
 
     @property
     def columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -88,16 +115,22 @@ class Examples(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} examples")
-        return Batch(self.inputs[index], self.targets[index], partial(self._rest, torch.tensor(index)))
+        here = self._usable()
+        return Batch(here.inputs[index], here.targets[index], partial(here._rest, torch.tensor(index)))
 
     def __getitems__(self, indices: Sequence[int]) -> "_Rows":
-        return _Rows(self, indices)
+        return _Rows(self._usable(), indices)
+
+    def _usable(self) -> "Examples":
+        """The examples where this process can use them: a loader's process is a fork, which can use no GPU."""
+        return self._on_cpu if self._on_cpu and get_worker_info() else self
 
     def take(self, index: Tensor) -> Batch:
         """The examples at [B] int64 positions, as one batch that shares no memory with this set."""
-        index = index.to(self.targets.device)
-        inputs, targets = self.inputs.index_select(0, index), self.targets.index_select(0, index)
-        return Batch(inputs, targets, partial(self._rest, index))
+        here = self._usable()
+        index = index.to(here.targets.device)
+        inputs, targets = here.inputs.index_select(0, index), here.targets.index_select(0, index)
+        return Batch(inputs, targets, partial(here._rest, index))
 
     def _rest(self, index: Tensor) -> dict[str, Tensor]:
         """The columns besides the pair at ``index``; the class stands in for the age."""
@@ -106,7 +139,10 @@ class Examples(Dataset[Batch]):
 
     def to(self, device: torch.device) -> "Examples":
         """The same examples on a device."""
-        return Examples(*(column.to(device) for column in self.columns))
+        moved = Examples(*(column.to(device) for column in self.columns))
+        if moved.targets.device.type != "cpu":
+            moved._on_cpu = self._on_cpu or self
+        return moved
 
 
 class _Rows(Sequence[Batch]):

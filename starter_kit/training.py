@@ -77,15 +77,15 @@ def seed_everything(seed: int) -> None:
 def optimizer_of(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The recipe's optimizer. Both kinds treat each weight by itself, so many models can share one."""
     parameters = list(parameters)
+    device = parameters[0].device
     # One pass over the weights instead of four to twelve.
-    one_pass = parameters[0].device.type in ("cpu", "cuda")
+    one_pass = device.type in ("cpu", "cuda")
+    # A recorded step reads the rate, and the step count, from the GPU's memory: so one record serves all epochs.
+    on_gpu = device.type == "cuda"
+    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, recipe.learning_rate, MOMENTUM, weight_decay=recipe.weight_decay, fused=one_pass
-        )
-    # Capturable: the step count lives on the GPU, so that a whole training step can be recorded.
-    on_gpu = parameters[0].is_cuda
-    return torch.optim.Adam(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay, capturable=on_gpu)
+        return torch.optim.SGD(parameters, rate, MOMENTUM, weight_decay=recipe.weight_decay, fused=one_pass)
+    return torch.optim.Adam(parameters, rate, weight_decay=recipe.weight_decay, capturable=on_gpu, fused=one_pass)
 
 
 def schedule_of(recipe: Recipe, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:

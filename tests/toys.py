@@ -115,7 +115,9 @@ class TwinLearner:
             train(network, half, task.recipe)
         return Twins(networks)
 
-    def learn_together(self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent) -> Answer:
+    def learn_together(
+        self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent, record: bool = True
+    ) -> Answer:
         raise AssertionError("groups of one are never learned together")
 
 

@@ -15,6 +15,18 @@ Row = dict[str, NDArray]
 """What one unit of work leaves: arrays by name."""
 
 
+class AnotherWayError(Exception):
+    """A row must be made by a changed job, and in another process: this one is no longer fit for it.
+
+    Attributes:
+        changes: the job's attributes that change, for ``dataclasses.replace``.
+    """
+
+    def __init__(self, changes: dict[str, object]) -> None:
+        super().__init__(changes)
+        self.changes = changes
+
+
 class Job(Protocol):
     """Describes itself completely: its rows are found again by what it says here. It must be picklable."""
 
@@ -34,6 +46,10 @@ class Job(Protocol):
         """Everything else that decides the rows, except the machine and the versions of packages."""
 
     @property
+    def device(self) -> str:
+        """Where it computes."""
+
+    @property
     def handed(self) -> "Handed | None":
         """What the job gives to code that must not be trusted; None if it runs none."""
 
@@ -45,11 +61,15 @@ class Job(Protocol):
 
         Args:
             report: told the share of the current unit that is done, if the job knows it.
+
+        The function raises ``AnotherWayError`` if it cannot make a row in this process.
         """
 
 
 class OwnCode:
-    """The part of a job that runs no code but the kit's."""
+    """The part of a job that runs no code but the kit's, on the CPU."""
+
+    device = "cpu"
 
     @property
     def handed(self) -> "Handed | None":

@@ -1,23 +1,33 @@
 """Retrained models: learned from the retain set alone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 import torch
 
 from scoring.jobs.evaluation import answer_of_one, row_of
-from scoring.jobs.job import Row
+from scoring.jobs.job import AnotherWayError, Row
 from scoring.jobs.setting import Setting, SettingJob, clock
+from scoring.learners.fused import CannotRecordError
 from starter_kit.task import Task
 from starter_kit.training import Report, silent
 
 
+@dataclass(frozen=True, eq=False)
 class RetrainedJob(SettingJob):
     """Retrained models in groups, each learned together where that is possible.
 
     Groups are fixed by index, so that a model depends neither on how many are asked for nor on who makes it.
+
+    Attributes:
+        at_once: how many models of a group are learned at once; None for all. Their memory must fit into the device's.
+        record: whether a GPU's training steps may be recorded.
     """
+
+    at_once: int | None = None
+    record: bool = True
 
     @cached_property
     def size(self) -> int:
@@ -32,7 +42,20 @@ class RetrainedJob(SettingJob):
         """The function that learns group ``index`` and evaluates its models."""
         setting, size = self.setting, self.size
         task = setting.load()
-        at_once = 1 if setting.learner.why_one_at_a_time(task) else size
+        at_once = 1 if setting.learner.why_one_at_a_time(task) else self.at_once or size
+
+        def learned(seeds: list[int], before: int) -> Row | None:
+            """The row of some of the group's models, or None if there is too little memory."""
+            share = partial(_share, report, before / size, len(seeds) / size)
+            try:
+                return _learned(setting, task, seeds, share, self.record)
+            except torch.OutOfMemoryError:
+                if at_once == 1:
+                    raise
+            except CannotRecordError as error:
+                changes: dict[str, object] = {"at_once": at_once // 2} if error.for_memory else {"record": False}
+                raise AnotherWayError(changes) from error
+            return None
 
         def run(index: int) -> Row:
             nonlocal at_once
@@ -40,17 +63,15 @@ class RetrainedJob(SettingJob):
             rows: list[Row] = []
             done = 0
             while done < size:
-                some = seeds[done : done + at_once]
-                try:
-                    rows.append(_learned(setting, task, some, partial(_share, report, done / size, len(some) / size)))
+                if row := learned(seeds[done : done + at_once], done):
+                    rows.append(row)
                     done += at_once
-                except torch.OutOfMemoryError:
-                    if at_once == 1:
-                        raise
-                    # Later groups will not fit either.
+                else:
+                    # Later groups will not fit either. What failed is only freed out here, without its traceback.
                     at_once //= 2
                     torch.cuda.empty_cache()
-            return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+            joined = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+            return joined | {"record_failed": np.array(not self.record)}
 
         return run
 
@@ -60,11 +81,11 @@ def _share(report: Report, before: float, part: float, share: float) -> None:
     report(before + part * share)
 
 
-def _learned(setting: Setting, task: Task, seeds: list[int], report: Report) -> Row:
+def _learned(setting: Setting, task: Task, seeds: list[int], report: Report, record: bool) -> Row:
     """The row of models with these seeds: a single one by the definition, several together."""
     start = clock(setting.device)
     if len(seeds) == 1:
         answer = answer_of_one(setting.learner.learn(task, task.retain, seeds[0], report))
     else:
-        answer = setting.learner.learn_together(task, task.retain, seeds, report)
+        answer = setting.learner.learn_together(task, task.retain, seeds, report, record)
     return row_of(task, answer, seeds, clock(setting.device) - start)

@@ -68,6 +68,11 @@ class SettingJob(OwnCode):
     shares_gpu: ClassVar[bool] = False
 
     @property
+    def device(self) -> str:  # type: ignore[override]
+        """The setting's."""
+        return self.setting.device
+
+    @property
     def size(self) -> int:
         """One model per row."""
         return 1

@@ -46,5 +46,14 @@ class Learner(Protocol):
     def learn(self, task: Task, examples: Examples, seed: int, report: Report = silent) -> nn.Module:
         """One model, learned from the examples. They are on the device to use."""
 
-    def learn_together(self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent) -> Answer:
-        """Models with these seeds, learned at once: what they answer in evaluation mode."""
+    def learn_together(
+        self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent, record: bool = True
+    ) -> Answer:
+        """Models with these seeds, learned at once: what they answer in evaluation mode.
+
+        Args:
+            record: whether a GPU's training steps may be recorded; they come out the same.
+
+        Raises:
+            CannotRecordError: they could not be, and this process should end.
+        """

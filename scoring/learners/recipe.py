@@ -61,9 +61,11 @@ class RecipeLearner:
         train(net, examples, task.recipe, report)
         return net
 
-    def learn_together(self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent) -> Answer:
+    def learn_together(
+        self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent, record: bool = True
+    ) -> Answer:
         """Models with these seeds, trained as one fused network."""
-        return answer_of_all(train_fused(task.network, examples, task.recipe, seeds, report))
+        return answer_of_all(train_fused(task.network, examples, task.recipe, seeds, report, record))
 
 
 @torch.no_grad()

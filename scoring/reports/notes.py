@@ -34,6 +34,7 @@ def notes(result: Result) -> list[str]:
     """All notes on a submission's score."""
     found = notes_on_models(len(result.unlearned.outputs)) + notes_on_isolation(result.reference)
     found += notes_on_answers(result) + notes_on_ceiling(result) + notes_on_time(result)
+    found += result.reference.pools.remarks
     if result.reference.pools.setting.device == "mps":
         found.append("Made on an Apple GPU (mps): the models are not those of another machine, bit for bit.")
     return found

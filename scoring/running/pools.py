@@ -1,7 +1,7 @@
 """The pools of a score: which rows they need, which are stored, and making the rest."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -41,6 +41,7 @@ class Pools:
         workers: how many run at a time; None for as many as the device can use.
         progress: what the user sees of it.
         limit: the seconds that a run of a submission may take; None for the default.
+        remarks: what a report should say of how pools were made.
     """
 
     setting: Setting
@@ -49,6 +50,7 @@ class Pools:
     workers: int | None
     progress: Progress
     limit: float | None = None
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def task(self) -> Task:
@@ -87,6 +89,10 @@ class Pools:
         if reason := self.setting.learner.why_one_at_a_time(self.task):
             self.progress.say(f"retrained: one model at a time, because this network cannot be fused: {reason}.")
         rows = self._fill("retrained", models, RetrainedJob(self.setting))
+        if failed := sum(bool(row["record_failed"]) for row in rows):
+            remark = f"{failed} of {len(rows)} groups of retrained models took long: no step could be recorded."
+            self.progress.say(remark)
+            self.remarks.append(remark)
         return Outputs.of_rows(self.identity, rows, models)
 
     def ceiling(self, retrained: Outputs, accuracy: Outputs | None = None) -> Ceiling:

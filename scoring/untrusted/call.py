@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from scoring.untrusted.ended import Ended
 from scoring.untrusted.submission import Submission
+from scoring.untrusted.torch_state import remembered
 from starter_kit.errors import SubmissionError
 from starter_kit.examples import ExampleLoader, Examples
 from starter_kit.training import seed_everything
@@ -42,7 +43,7 @@ class Handed:
         """The same with tensors of its own, the examples on a device. Nobody else sees them being written to."""
 
         def copy(examples: Examples) -> Examples:
-            return Examples(*(column.to(device, copy=True) for column in examples.columns))
+            return Examples(*(column.to("cpu", copy=True) for column in examples.columns)).to(torch.device(device))
 
         return replace(
             self,
@@ -71,7 +72,6 @@ def prepare(handed: Handed) -> Call:
     Args:
         handed: its tensors are the run's own. All random numbers of the run follow from the seed.
     """
-    _reset_torch()
     if handed.only_execute:
         return partial(_execute, handed.submission)
     net = handed.original().train()
@@ -94,6 +94,7 @@ def _execute(submission: Submission, seed: int) -> bytes:
 
 def run_in_place(handed: Handed, seed: int) -> Ended:
     """Make a run in this very process, where ``print`` and a debugger reach it, and nothing is isolated."""
+    restore = remembered()
     call = prepare(handed.copied(handed.device))
     start = perf_counter()
     try:
@@ -103,7 +104,7 @@ def run_in_place(handed: Handed, seed: int) -> Ended:
     except (Exception, SystemExit) as error:
         return Ended("error", handed.submission.explain(error).encode(errors="backslashreplace"))
     finally:
-        _reset_torch()
+        restore()
     return Ended("weights", content, perf_counter() - start)
 
 
@@ -123,11 +124,3 @@ def _weights_of(model: object) -> bytes:
         # safetensors refuses weights that share memory, such as tied ones.
         state[name] = (value.float() if value.is_floating_point() else value).to("cpu", copy=True).contiguous()
     return save(state)
-
-
-def _reset_torch() -> None:
-    """Undo changes of torch's global settings, which an earlier run in this process may have made."""
-    torch.set_num_threads(1)
-    torch.set_grad_enabled(True)
-    torch.set_default_dtype(torch.float32)
-    torch.set_default_device(None)

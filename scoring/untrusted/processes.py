@@ -11,6 +11,7 @@ from contextlib import suppress
 from multiprocessing import forkserver, resource_tracker
 
 import psutil
+import torch
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 MADV_COLLAPSE = 25
@@ -88,6 +89,13 @@ def killed_for_memory() -> int | None:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return None
+
+
+def use_gpu(device: str, number: int) -> None:
+    """Let "cuda" mean one GPU in this process: the device's own, or by the process's number if it names none."""
+    wanted = torch.device(device)
+    if wanted.type == "cuda":
+        torch.cuda.set_device(number % torch.cuda.device_count() if wanted.index is None else wanted.index)
 
 
 def pack_memory() -> None:

@@ -38,9 +38,17 @@ import torch
 from scoring.untrusted import confinement
 from scoring.untrusted.call import Call, Handed, prepare
 from scoring.untrusted.ended import ATTEMPTS, Ended
-from scoring.untrusted.processes import adopt_orphans, end_descendants, end_with, killed_for_memory, pack_memory
+from scoring.untrusted.processes import (
+    adopt_orphans,
+    end_descendants,
+    end_with,
+    killed_for_memory,
+    pack_memory,
+    use_gpu,
+)
+from scoring.untrusted.torch_state import remembered
 from starter_kit.answers import loss
-from starter_kit.errors import SubmissionError
+from starter_kit.errors import SubmissionError, out_of_gpu_memory
 
 READY, FAULT, GO = b"r", b"f", b"g"
 WEIGHTS, ERROR, OUT_OF_GPU_MEMORY = b"w", b"e", b"m"
@@ -337,10 +345,11 @@ def _live(
         if confined:
             confined.enter()
         _lead_nowhere(keep={connection.fileno(), crash.fileno()})
-        if torch.device(handed.device).type == "cuda":
-            # Spread the runs over all GPUs: this is what "cuda" means in this process.
-            torch.cuda.set_device(number % torch.cuda.device_count())
+        use_gpu(handed.device, number)
+        restore = remembered()
         while seed := connection.recv(8):
+            # On a GPU another run was here.
+            restore()
             call = make()
             connection.sendall(READY)
             connection.recv(1)
@@ -369,8 +378,8 @@ def _outcome(handed: Handed, call: Callable[[], bytes]) -> tuple[bytes, bytes]:
     except SubmissionError as error:
         return ERROR, str(error).encode(errors="backslashreplace")[-LONGEST_ERROR:]
     except BaseException as error:  # KeyboardInterrupt and exceptions of its own kind are its faults too.
-        # torch has this error for GPUs alone, so on a CPU the submission itself raised it.
-        on_gpu = isinstance(error, torch.OutOfMemoryError) and handed.device != "cpu"
+        # There is such an error for GPUs alone, so on a CPU the submission itself raised it.
+        on_gpu = out_of_gpu_memory(error) and handed.device != "cpu"
         try:
             text = handed.submission.explain(error).encode(errors="backslashreplace")
         except BaseException:  # An error can be made such that Python cannot show it.

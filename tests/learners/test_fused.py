@@ -9,17 +9,21 @@ from torch import nn
 from torchvision.models import resnet18
 
 from scoring.jobs.evaluation import answer_of_one, answers
+from scoring.jobs.job import AnotherWayError
 from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
 from scoring.learners import recipe as recipe_module
 from scoring.learners.fused import CannotFuseError, FusedNetwork, answer_of_all, train_fused
 from scoring.learners.fused.layers import FusedConv2d
-from scoring.learners.fused.training import advance_one_by_one, advance_with_graphs
+from scoring.learners.fused.recording import RecordedSteps
+from scoring.learners.fused.training import advance_one_by_one
 from scoring.learners.recipe import RecipeLearner
+from scoring.running import backends
+from scoring.running import pools as pools_module
 from starter_kit import tasks
 from starter_kit.augmentation import CropAndFlip
 from starter_kit.examples import Examples
-from starter_kit.training import Recipe, seed_everything, train
+from starter_kit.training import Recipe, optimizer_of, schedule_of, seed_everything, train
 from tests.conftest import make_pools
 from tests.toys import part
 
@@ -180,11 +184,11 @@ def test_what_cannot_be_fused_is_trained_one_at_a_time(tmp_path, capsys):
 def test_out_of_memory_halves_how_many_are_trained_at_once(monkeypatch):
     tried = []
 
-    def scarce(network, examples, recipe, seeds, report):
+    def scarce(network, examples, recipe, seeds, report, record):
         tried.append(len(seeds))
         if len(seeds) > 2:
             raise torch.OutOfMemoryError("none left")
-        return train_fused(network, examples, recipe, seeds, report)
+        return train_fused(network, examples, recipe, seeds, report, record)
 
     task = short_task()
     task = replace(task, network=exact_network, **{name: exact(examples) for name, examples in task.sets.items()})
@@ -212,35 +216,82 @@ def test_out_of_memory_for_a_single_model_is_raised(monkeypatch):
 
 @pytest.mark.parametrize(("whole", "last"), [(10, 3), (10, 0), (2, 1), (1, 0), (4, 2)])
 def test_recorded_steps_go_over_the_batches_that_plain_ones_do(whole, last):
-    """With a recorder that runs its record when it is replayed, as a GPU's does."""
+    """With a recorder that runs its record when it is replayed, as a GPU's does. One record serves all epochs."""
     batches = [torch.full((4, 2), float(place)) for place in range(whole)]
     batches += [torch.full((last, 2), -1.0)] if last else []
-    seen = {}
-    for name, advance in (
-        ("plain", advance_one_by_one),
-        ("recorded", partial(advance_with_graphs, capture=lambda step, index: lambda: step(index))),
-    ):
-        seen[name] = []
-        advance(lambda index, name=name: seen[name].append((len(index), index[0, 0].item())), batches)
+    seen, records = {"plain": [], "recorded": []}, []
+
+    def step(name, rows):
+        seen[name].append((len(rows), rows[0, 0].item()))
+
+    def capture(step, rows):
+        records.append(rows)
+        return lambda: step(rows)
+
+    recorded = RecordedSteps(partial(step, "recorded"), capture)
+    for _ in range(3):
+        advance_one_by_one(partial(step, "plain"), batches)
+        recorded(batches)
     assert seen["recorded"] == seen["plain"]
+    assert len(records) == (3 * whole > 3)
 
 
-def test_steps_that_cannot_be_recorded_are_launched_one_by_one():
-    def refuse(step, index):
-        raise RuntimeError("operation not permitted when stream is capturing")
+@pytest.mark.parametrize(
+    ("error", "changes"),
+    [
+        (torch.OutOfMemoryError("none left"), {"at_once": 8}),
+        (RuntimeError("CUDA error: out of memory"), {"at_once": 8}),
+        (RuntimeError("operation not permitted when stream is capturing"), {"record": False}),
+    ],
+    ids=["memory", "memory within CUDA", "not permitted"],
+)
+def test_after_a_record_that_failed_another_process_goes_on_in_another_way(monkeypatch, error, changes):
+    def refuse(step, rows):
+        raise error
 
-    seen = []
-    with pytest.warns(UserWarning, match="because none could be recorded: operation not permitted"):
-        advance_with_graphs(lambda index: seen.append(index[0].item()), torch.arange(30.0).split(4), capture=refuse)
-    assert seen == [0, 4, 8, 12, 16, 20, 24, 28]
+    def on_a_gpu_of_the_test(network, examples, recipe, seeds, report, record):
+        if record and len(seeds) == 16:
+            RecordedSteps(lambda rows: None, refuse)(torch.arange(30.0).split(4))
+        return train_fused(network, examples, recipe, seeds, report, record)
+
+    monkeypatch.setattr(recipe_module, "train_fused", on_a_gpu_of_the_test)
+    job = RetrainedJob(Setting(short_task(), "cpu", 0))
+    with pytest.raises(AnotherWayError) as caught:
+        job.prepare()(0)
+    assert caught.value.changes == changes
+    [(_, row)] = backends.load("serial").run(job, [0], 1)
+    assert len(row["seeds"]) == 16
+    assert row["record_failed"] == (changes == {"record": False})
 
 
-def test_out_of_memory_while_recording_is_not_taken_for_that():
-    def too_large(step, index):
-        raise torch.OutOfMemoryError("none left")
+def test_a_record_that_failed_is_in_the_report(tmp_path, monkeypatch):
+    monkeypatch.setattr(pools_module, "RetrainedJob", partial(RetrainedJob, record=False))
+    pools = replace(make_pools(tmp_path), setting=Setting(short_task(), "cpu", 0))
+    pools.retrained(17)
+    assert pools.remarks == ["2 of 2 groups of retrained models took long: no step could be recorded."]
 
-    with pytest.raises(torch.OutOfMemoryError):
-        advance_with_graphs(lambda index: None, torch.arange(30.0).split(4), capture=too_large)
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_a_rate_in_a_tensor_gives_the_same_updates(kind):
+    """On a GPU the rate lies in memory, where a recorded step reads it."""
+    nets = []
+    for tensor in (False, True):
+        torch.manual_seed(0)
+        net = nn.Linear(7, 3)
+        recipe = Recipe(kind, 5, 4, 0.1, 5e-4)
+        optimizer = optimizer_of(recipe, net.parameters())
+        if tensor:
+            for group in optimizer.param_groups:
+                group["lr"] = torch.tensor(group["lr"])
+        schedule = schedule_of(recipe, optimizer)
+        for _ in range(recipe.epochs):
+            optimizer.zero_grad()
+            (net(torch.ones(2, 7)) ** 2).sum().backward()
+            optimizer.step()
+            schedule.step()
+        nets.append(net)
+    torch.testing.assert_close(nets[1].weight, nets[0].weight, rtol=1e-5, atol=1e-7)
+    assert not torch.equal(nets[0].weight, nn.Linear(7, 3).weight)
 
 
 def test_groups_do_not_depend_on_how_many_models_are_asked_for(tmp_path):

@@ -2,11 +2,13 @@
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import ConcatDataset, DataLoader, Subset
 
-from starter_kit.examples import KEYS, ExampleLoader, Examples, split_into_batches
+from starter_kit.examples import KEYS, ExampleLoader, Examples, _OnGpu, split_into_batches
+from tests.toys import part
 
 
 @pytest.fixture
@@ -173,3 +175,23 @@ def test_batches_travel_between_processes(examples):
     assert len(pickle.dumps(batch)) < 5000
     loaded = torch.cat([batch["image_id"] for batch in DataLoader(examples, batch_size=64, num_workers=1)])
     assert torch.equal(loaded, examples.image_id)
+
+
+def test_numpy_reads_what_lies_on_a_gpu():
+    """With a tensor on the CPU in its place. What is computed from it is a plain tensor."""
+    plain = torch.arange(6.0).reshape(2, 3)
+    dealt = plain.as_subclass(_OnGpu)
+    np.testing.assert_array_equal(dealt.numpy(), plain.numpy())
+    np.testing.assert_array_equal(np.asarray(dealt), plain.numpy())
+    assert type(dealt + 1) is torch.Tensor
+    assert type(dealt[0]) is torch.Tensor
+    assert type(torch.nn.functional.relu(dealt)) is torch.Tensor
+
+
+def test_a_loaders_processes_get_what_lies_on_a_gpu_from_the_cpu(examples):
+    """With a device without values in its place, from which nothing can be read."""
+    here = part(examples, 0, 8)
+    there = here.to(torch.device("meta"))
+    batches = list(DataLoader(there, batch_size=4, num_workers=1, multiprocessing_context="fork"))
+    torch.testing.assert_close(torch.cat([inputs for inputs, _ in batches]), here.inputs)
+    assert there[0][0].is_meta

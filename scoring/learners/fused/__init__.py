@@ -9,6 +9,7 @@ with weights are replaced.
 
 from scoring.learners.fused.layers import CannotFuseError
 from scoring.learners.fused.network import FusedNetwork
+from scoring.learners.fused.recording import CannotRecordError
 from scoring.learners.fused.training import answer_of_all, train_fused
 
-__all__ = ["CannotFuseError", "FusedNetwork", "answer_of_all", "train_fused"]
+__all__ = ["CannotFuseError", "CannotRecordError", "FusedNetwork", "answer_of_all", "train_fused"]

@@ -33,8 +33,8 @@ class FusedNetwork(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """The logits of all models, each on its own inputs."""
         together = inputs.flatten(1, 2)
-        if together.ndim == 4 and together.device.type == "cpu":
-            # The faster layout on a CPU, timed on digits; on a GPU it is unmeasured.
+        if together.ndim == 4:
+            # The faster layout on a CPU, timed on digits, and the one that a GPU's fast kernels want; unmeasured there.
             together = together.contiguous(memory_format=torch.channels_last)
         return self.network(together).unflatten(1, (self.models, -1))
 

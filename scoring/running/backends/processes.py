@@ -16,7 +16,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -24,12 +24,12 @@ from time import sleep
 
 import torch
 
-from scoring.jobs.job import Job, Row
+from scoring.jobs.job import AnotherWayError, Job, Row
 from scoring.running.backends import Reports, nobody, row_maker
 from scoring.untrusted.checkpoints import largest
-from scoring.untrusted.processes import end_adopted
+from scoring.untrusted.processes import end_adopted, use_gpu
 from scoring.untrusted.sandbox import KeeperLostError, Sandbox, keep
-from starter_kit.errors import KitError, MachineError
+from starter_kit.errors import KitError, MachineError, out_of_gpu_memory
 
 ISOLATES = True
 
@@ -122,6 +122,13 @@ def run(job: Job, indices: Sequence[int], workers: int, report: Reports = nobody
                         ) from None
                     if worker.process.exitcode == OUT_OF_MEMORY:
                         workers = max(1, workers - 1)
+                    waiting.append(index)
+                    continue
+                if isinstance(result, AnotherWayError):
+                    # Others come to the same insight by themselves, if they need to.
+                    job = replace(job, **result.changes)  # type: ignore[type-var]
+                    crew.remove(worker)
+                    worker.end()
                     waiting.append(index)
                     continue
                 if isinstance(result, float):
@@ -220,9 +227,6 @@ def _work(job: Job, pipe: Connection, number: int) -> None:
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     torch.set_num_threads(1)
-    if torch.cuda.is_available():
-        # Spread the workers over all GPUs: this is what "cuda" means in this worker.
-        torch.cuda.set_device(number % torch.cuda.device_count())
     make = None
     while True:
         try:
@@ -230,15 +234,19 @@ def _work(job: Job, pipe: Connection, number: int) -> None:
         except (EOFError, ConnectionResetError):
             return
         try:
-            make = make or row_maker(job, pipe.send)
+            if not make:
+                use_gpu(job.device, number)
+                make = row_maker(job, pipe.send)
             result: Row | Exception = make(index)
-        except (MemoryError, torch.OutOfMemoryError):
+        except MemoryError:
             os._exit(OUT_OF_MEMORY)
         except KeeperLostError:
             os._exit(KEEPER_LOST)
         except Exception as error:
+            if out_of_gpu_memory(error):
+                os._exit(OUT_OF_MEMORY)
             # A pickled exception loses its traceback, which is needed to find a bug in the kit.
-            if not isinstance(error, KitError):
+            if not isinstance(error, KitError | AnotherWayError):
                 error.add_note(traceback.format_exc())
             result = error
         try:

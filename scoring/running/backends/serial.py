@@ -1,10 +1,11 @@
 """One unit after the other in this process, where a debugger and ``print`` reach a submission."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
-from scoring.jobs.job import Job, Row
+from scoring.jobs.job import AnotherWayError, Job, Row
 from scoring.running.backends import Reports, nobody, row_maker
 
 ISOLATES = False
@@ -16,7 +17,18 @@ def run(job: Job, indices: Sequence[int], workers: int, report: Reports = nobody
     # The order in which threads add numbers changes bits, and each worker of the other backends has one thread.
     torch.set_num_threads(1)
     current = -1
-    make = row_maker(job, lambda share: report(current, share))
+
+    def of_current(share: float) -> None:
+        report(current, share)
+
+    make = row_maker(job, of_current)
     for index in indices:
         current = index
-        yield index, make(index)
+        try:
+            row = make(index)
+        except AnotherWayError as error:
+            # There is no other process to go on in.
+            job = replace(job, **error.changes)  # type: ignore[type-var]
+            make = row_maker(job, of_current)
+            row = make(index)
+        yield index, row
