@@ -49,6 +49,10 @@ def _workers(text: object) -> int:
 
 
 def _backend(name: str) -> str:
+    from scoring.running import fork_server
+
+    if name == "processes":
+        fork_server.start_early()
     from scoring.running import backends
 
     if name not in backends.names():
@@ -142,6 +146,8 @@ BackendName = Annotated[
     typer.Option(
         "--backend",
         callback=_backend,
+        # Before the device, whose check imports torch: that takes seconds, and two processes can do it at once.
+        is_eager=True,
         help="processes or serial. serial runs everything in this process, where print and a debugger work.",
     ),
 ]

@@ -25,6 +25,7 @@ from time import sleep
 import torch
 
 from scoring.jobs.job import AnotherWayError, Job, Row
+from scoring.running import fork_server
 from scoring.running.backends import Reports, nobody, row_maker
 from scoring.untrusted.checkpoints import largest
 from scoring.untrusted.processes import end_adopted, use_gpu
@@ -49,12 +50,6 @@ LIKELY_CAUSES = {
     "SIGKILL": ", which the system sends when memory runs out",
     "SIGBUS": ", which the system sends when the shared memory in /dev/shm runs out",
 }
-
-START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-"""A fork server lets workers share one import of torch, and they inherit no locked thread of this process."""
-
-PRELOADED = ["scoring.running.preload"]
-"""What the fork server imports once for all workers."""
 
 
 @dataclass
@@ -158,12 +153,7 @@ def _start(job: Job, crew: list[_Worker]) -> _Worker:
 
 def _new_worker(job: Job, taken: set[int]) -> _Worker:
     """A worker with a number that is not taken, and its keeper."""
-    # These make the workers' C library keep freed memory. A training step allocates and frees some megabytes; if they
-    # went back to the system each time, every step would pay for page faults.
-    for variable in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
-        os.environ.setdefault(variable, str(2**30))
-    context = multiprocessing.get_context(START_METHOD)
-    context.set_forkserver_preload(PRELOADED)
+    context = fork_server.context()
     ours, theirs = context.Pipe()
     number = next(number for number in range(len(taken) + 1) if number not in taken)
     keeper, folder = None, Path(tempfile.mkdtemp(prefix="run-")).resolve()
