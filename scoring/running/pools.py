@@ -19,7 +19,7 @@ from scoring.learners.recipe import RecipeLearner
 from scoring.running.backends import Backend, Reports
 from scoring.running.keys import key_of
 from scoring.running.progress import Progress
-from scoring.running.store import Rows, digest_of_key, open_rows
+from scoring.running.store import digest_of_key, find_rows, open_rows
 from scoring.running.workers import cores, gpus, run_on_shared_gpus
 from scoring.untrusted.checkpoints import Checkpoints
 from scoring.untrusted.submission import Submission
@@ -102,11 +102,10 @@ class Pools:
 
     def has_run(self, submission: Submission) -> bool:
         """Whether the submission's first run is stored."""
-        job = OriginalJob(self.setting)
-        found, _ = self._rows("original", job).read([0]) if self.setting.learner.one_original else ({}, [])
-        if not found:
+        if not self.setting.learner.one_original:
             return False
-        return bool(self._rows(submission.name, self._runs_of(submission, Original.of_row(found[0]))).read([0])[0])
+        original = self._stored("original", OriginalJob(self.setting))
+        return bool(original and self._stored(submission.name, self._runs_of(submission, Original.of_row(original))))
 
     def execute(self, submission: Submission) -> None:
         """Execute the submission's file, apart from this process. A mistake in it shows at once."""
@@ -131,7 +130,7 @@ class Pools:
     def _fill(self, name: str, models: int, job: Job, unit: str = "models") -> list[Row]:
         """The rows that hold models 0 to ``models`` - 1 of a pool; missing ones are made now."""
         units = range(-(-models // job.size))
-        rows = self._rows(name, job)
+        rows = open_rows(self.store, self._prefix(name), key_of(job, self.setting.device))
         with rows.lock(lambda: self.progress.say(f"{name}: another run is making this pool; waiting for it.")):
             done, damaged = rows.read(units)
             for index in damaged:
@@ -166,9 +165,13 @@ class Pools:
                     raise
         return [done[index] for index in units]
 
-    def _rows(self, name: str, job: Job) -> Rows:
-        prefix = f"{name}-{self.task.name.replace(':', '-')}"
-        return open_rows(self.store, prefix, key_of(job, self.setting.device))
+    def _stored(self, name: str, job: Job) -> Row | None:
+        """The job's first row, if it is stored. Nothing is created."""
+        found, _ = find_rows(self.store, self._prefix(name), key_of(job, self.setting.device)).read([0])
+        return found.get(0)
+
+    def _prefix(self, name: str) -> str:
+        return f"{name}-{self.task.name.replace(':', '-')}"
 
     def _run(self, job: Job, units: list[int], report: Reports) -> Iterator[tuple[int, Row]]:
         """The units' rows, made by as many workers as were asked for or can be used."""

@@ -154,24 +154,30 @@ class Rows:
         return self.folder / f"{index:05d}.row"
 
 
-def open_rows(store: Path, name: str, key: Mapping[str, str]) -> Rows:
-    """The rows that ``key`` decides. Everything that could change a bit of them must be in it.
+def find_rows(store: Path, name: str, key: Mapping[str, str]) -> Rows:
+    """The rows that ``key`` decides, to read. Everything that could change a bit of them must be in it.
 
     Args:
-        store: the folder of all pools, created if necessary.
+        store: the folder of all pools.
         name: a readable prefix for the pool's folder.
         key: what decides the rows.
+    """
+    readable = os.fsencode(name)[:LONGEST_PREFIX].decode(errors="ignore")
+    return Rows(store / f"{readable}-{digest_of_key(key)}", _text_of_key(key))
+
+
+def open_rows(store: Path, name: str, key: Mapping[str, str]) -> Rows:
+    """The rows that ``key`` decides, in a folder that is created if necessary.
 
     Raises:
         MachineError: the folder cannot be created or written.
     """
-    readable = os.fsencode(name)[:LONGEST_PREFIX].decode(errors="ignore")
-    folder = store / f"{readable}-{digest_of_key(key)}"
+    rows = find_rows(store, name, key)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        rows.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
-    return Rows(folder, _text_of_key(key))
+        raise _cannot_write(rows.folder, error) from error
+    return rows
 
 
 def digest_of_key(key: Mapping[str, str]) -> str:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from multiprocessing import forkserver, resource_tracker
 
 import psutil
-import torch
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 MADV_COLLAPSE = 25
@@ -93,6 +92,8 @@ def killed_for_memory() -> int | None:
 
 def use_gpu(device: str, number: int) -> None:
     """Let "cuda" mean one GPU in this process: the device's own, or by the process's number if it names none."""
+    import torch  # The command line imports this module, and no help text should wait for torch.
+
     wanted = torch.device(device)
     if wanted.type == "cuda":
         torch.cuda.set_device(number % torch.cuda.device_count() if wanted.index is None else wanted.index)
