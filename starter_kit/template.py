@@ -1,9 +1,9 @@
 """Describe the idea of your method in one line.
 
 Describe the method here. Score it with `make score SUBMISSION=submissions/NAME.py`;
-add `BACKEND=serial` to see what it prints, and `LIMIT=3600` (seconds) if a call takes longer than three times the
-training. Only this file is uploaded to Kaggle, so it may import torch, torchvision, numpy, scipy and the standard
-library, but nothing from this repository.
+add `BACKEND=serial` to see what it prints, and `LIMIT=3600` (seconds) if a call needs more than three times the
+training time of the original model. Only this file is uploaded to Kaggle, so it may import torch, torchvision, numpy,
+scipy and the standard library, but nothing from this repository.
 
 Source: the paper that the method follows, or "new".
 Cost: one pass over the retain set.
@@ -26,10 +26,10 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     judges the distribution of your models, and identical models score 0.
 
     A batch unpacks as `inputs, targets`; `batch["image"]` and `batch["age_group"]` work too, as in the competition.
-    Loaders shuffle on each pass and deal batches of 64. They never end with a batch of one, on which batch norm cannot
-    train: a single last example joins the batch before it, so only a set of one example gives a batch of one. For
-    another batch size, build a loader such as `DataLoader(retain.dataset, batch_size=256, shuffle=True)`. The examples
-    are in memory, so `num_workers=0`, the default, is usually the fastest.
+    Loaders shuffle on each pass and yield batches of 64. They never end with a batch of one, which batch norm cannot
+    train on: a single leftover example is added to the previous batch, so only a set of one example gives such a batch.
+    For another batch size, build a loader such as `DataLoader(retain.dataset, batch_size=256, shuffle=True)`. The
+    examples are in memory, so `num_workers=0`, the default, is usually the fastest.
 
     Args:
         net: the original model, in training mode and on the device, with all weights trainable. Networks for
@@ -39,9 +39,9 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
         val: loader of examples that the original was not trained on. The test set is not available.
 
     Returns:
-        The unlearned model, with the architecture of ``net``, or None if ``net`` was changed in place. On Kaggle,
-        ``net`` is judged whatever is returned, so change ``net`` in place. The competition allows a fifth of the time
-        of retraining.
+        The unlearned model, with the architecture of ``net``, or None if ``net`` was changed in place. Kaggle judges
+        ``net`` and ignores what is returned, so change ``net`` in place. The competition allows a fifth of the time
+        that retraining takes.
     """
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=0.9, weight_decay=5e-4)
     for _ in range(EPOCHS):

@@ -86,7 +86,7 @@ def reporting_errors(interrupted: str) -> Iterator[None]:
         raise typer.Exit(1) from error
     except EOFError as error:
         # Typer would say "Aborted." and hide a bug.
-        raise RuntimeError("the end of a file or pipe came unexpectedly") from error
+        raise RuntimeError("unexpected end of a file or pipe") from error
     except KeyboardInterrupt as stop:
         messages.print("\n".join([interrupted, *getattr(stop, "__notes__", [])]), style="yellow", soft_wrap=True)
         raise typer.Exit(130) from None

@@ -34,8 +34,8 @@ REPORTS = MADE / "reports"
 def _models(text: object) -> int:
     if str(text) in map(str, range(FEWEST_MODELS)):
         raise BadOption(
-            f"expected at least {FEWEST_MODELS} models, found {text}. With fewer, epsilon says nothing. The challenge "
-            f"used {OFFICIAL_MODELS}; 64 give a quick look."
+            f"expected at least {FEWEST_MODELS} models, found {text}. With fewer, epsilon is meaningless. The "
+            f"challenge used {OFFICIAL_MODELS}; use 64 for a quick look."
         )
     return whole_number(text, FEWEST_MODELS, MOST_MODELS)
 
@@ -107,8 +107,8 @@ Device = Annotated[
         "--device",
         callback=_device,
         show_default="cuda if available, else cpu",
-        help="cpu, cuda, cuda:1, mps. Only cpu is bit-reproducible across machines, of the same CPU type; mps trains "
-        "one model at a time.",
+        help="cpu, cuda, cuda:1, mps. Only cpu is bit-reproducible across machines (with the same kind of CPU); mps "
+        "trains one model at a time.",
     ),
 ]
 Seed = Annotated[
@@ -128,7 +128,7 @@ Workers = Annotated[
     typer.Option(
         "--workers",
         parser=_workers,
-        show_default="one per core; on a GPU as many as pay off",
+        show_default="one per core; on a GPU, as many as speed it up",
         help="Models made in parallel.",
     ),
 ]

@@ -36,7 +36,7 @@ def notes(result: Result) -> list[str]:
     found += notes_on_answers(result) + notes_on_ceiling(result) + notes_on_time(result)
     found += result.reference.pools.remarks
     if result.reference.pools.setting.device == "mps":
-        found.append("Made on an Apple GPU (mps): the models are not those of another machine, bit for bit.")
+        found.append("Made on an Apple GPU (mps): these models are not bit-identical to those from other machines.")
     return found
 
 
@@ -49,8 +49,8 @@ def notes_on_answers(result: Result) -> list[str]:
     if distinct == 1 and np.allclose(outputs.test_confidence, untouched.test_confidence):
         found.append(
             f"All {models} runs left the model unchanged: epsilon is 50 and the score 0. If the function replaces "
-            "`net` by another model, it must return that model. Kaggle saves `net` whatever is returned, so better "
-            "change `net` in place."
+            "`net` with another model, it must return that model. Kaggle always saves `net` and ignores what is "
+            "returned, so it is safer to change `net` in place."
         )
     elif distinct == 1:
         found.append(
@@ -59,8 +59,8 @@ def notes_on_answers(result: Result) -> list[str]:
         )
     elif distinct < models:
         found.append(
-            f"Only {distinct} of {models} runs gave distinct answers. Is a seed fixed, or do models collapse to one "
-            "answer for everything?"
+            f"The {models} runs gave only {distinct} different sets of answers. Is a seed fixed, or do some models "
+            "collapse to the same constant answer?"
         )
     if score.undecided:
         found.append(
@@ -93,8 +93,8 @@ def notes_on_time(result: Result) -> list[str]:
     if ratio.verdict == "over":
         return [f"Over the time budget: {measured}; the competition allows {BUDGET}."]
     return [
-        f"No verdict on the time: {measured}, and the competition allows {BUDGET}. More models, or an idle machine, "
-        "would tell."
+        f"No verdict on the time: {measured}, and the competition allows {BUDGET}. Use more models or an idle machine "
+        "for a verdict."
     ]
 
 
@@ -105,9 +105,9 @@ def notes_on_ceiling(result: Result) -> list[str]:
         return []
     return [
         f"Above the ceiling's band ({low:.3f} to {high:.3f}), which an exact method exceeds in about one run of forty. "
-        "It may be chance; try another SEED=. Or the accuracy ratios are high (here "
-        f"{score.retain_ratio:.2f} and {score.test_ratio:.2f}), as after training on the validation set. Or the method "
-        "knows what it must not know: read its code."
+        "This may be chance: try another SEED=. Or the accuracy ratios are high (here "
+        f"{score.retain_ratio:.2f} and {score.test_ratio:.2f}), for example because the method trains on the "
+        "validation set. Or the method uses information that it must not have: read its code."
     ]
 
 
@@ -115,8 +115,8 @@ def notes_on_isolation(reference: Reference) -> list[str]:
     """What the submission could have reached."""
     if not reference.pools.backend.isolates:
         return [
-            "Nothing was isolated: BACKEND=serial runs the submission in the process that judges it, so a mistake, or "
-            "intent, can change any figure here. Use it for debugging."
+            "Nothing was isolated: BACKEND=serial runs the submission in the process that judges it, so a bug or a "
+            "hostile submission can change any number here. Use it only for debugging."
         ]
     return []
 

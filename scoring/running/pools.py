@@ -90,7 +90,7 @@ class Pools:
             self.progress.say(f"retrained: one model at a time, because this network cannot be fused: {reason}.")
         rows = self._fill("retrained", models, RetrainedJob(self.setting))
         if failed := sum(bool(row["record_failed"]) for row in rows):
-            remark = f"{failed} of {len(rows)} groups of retrained models took long: no step could be recorded."
+            remark = f"{failed} of {len(rows)} groups of retrained models were slow: their steps could not be recorded."
             self.progress.say(remark)
             self.remarks.append(remark)
         return Outputs.of_rows(self.identity, rows, models)

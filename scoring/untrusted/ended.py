@@ -53,8 +53,8 @@ def blame(ended: Ended, submission: Submission, run: str, limit: float) -> KitEr
     match ended.how:
         case "memory":
             return MachineError(
-                f"{submission.path} was killed {run}, {ATTEMPTS} times, because memory ran out. Fewer workers "
-                "(WORKERS=) need less memory."
+                f"{submission.path} was killed {ATTEMPTS} times {run} because memory ran out. Use fewer workers "
+                "(WORKERS=) to reduce memory use."
             )
         case "error":
             return SubmissionError(f"{submission.path} failed {run}:\n{ended.content.decode(errors='replace')}")
@@ -70,7 +70,7 @@ def blame(ended: Ended, submission: Submission, run: str, limit: float) -> KitEr
                 "original model, and at least a minute. LIMIT=SECONDS sets another."
             )
         case "size":
-            reason = "it left more than a model of this task takes. Return a model with the architecture of `net`."
+            reason = "its result is larger than a model of this task. Return a model with the architecture of `net`."
         case _:
             reason = "it closed the kit's connection, or wrote to it. Close only what you opened."
     return SubmissionError(f"{submission.path} failed {run}: {reason}")

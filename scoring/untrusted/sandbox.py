@@ -201,7 +201,7 @@ class _Confined:
 
 def _no_shared_memory(*_: object, **__: object) -> None:
     """In the place of what a loader's processes need first, which would raise "Permission denied"."""
-    raise RuntimeError("on this machine a run can share no memory with processes of its own: use num_workers=0")
+    raise RuntimeError("on this machine, a run cannot share memory with its own worker processes: use num_workers=0")
 
 
 class _Stopped(Exception):  # noqa: N818

@@ -19,7 +19,7 @@ LARGE = ["65537", "99999999999999999999", "9" * 5000]
 REFUSED = [
     *(("--models", value, USAGE, "expected a whole number from 8 to 65536, found '") for value in LARGE),
     *(("--models", value, USAGE, "expected a whole number from 8 to 65536") for value in NOT_A_NUMBER),
-    ("--models", "0", USAGE, "expected at least 8 models, found 0. With fewer, epsilon says nothing."),
+    ("--models", "0", USAGE, "expected at least 8 models, found 0. With fewer, epsilon is meaningless."),
     ("--models", "-8", USAGE, "expected a whole number from 8 to 65536, found '-8'"),
     ("--seed", "-1", USAGE, "expected a whole number from 0 to 9223372036854775807, found '-1'"),
     ("--seed", "9223372036854775808", USAGE, "expected a whole number from 0 to 9223372036854775807"),

@@ -268,7 +268,7 @@ def test_a_record_that_failed_is_in_the_report(tmp_path, monkeypatch):
     monkeypatch.setattr(pools_module, "RetrainedJob", partial(RetrainedJob, record=False))
     pools = replace(make_pools(tmp_path), setting=Setting(short_task(), "cpu", 0))
     pools.retrained(17)
-    assert pools.remarks == ["2 of 2 groups of retrained models took long: no step could be recorded."]
+    assert pools.remarks == ["2 of 2 groups of retrained models were slow: their steps could not be recorded."]
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])

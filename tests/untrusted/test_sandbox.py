@@ -103,7 +103,7 @@ BLAMED = {
     "another architecture": ("net.fc = torch.nn.Linear(64, 7)", "Make masks and parametrizations permanent"),
     "more than a model takes": (
         "net.extra = torch.nn.Linear(2000, 2000)",
-        "it left more than a model of this task takes",
+        "its result is larger than a model of this task",
     ),
     "a part missing": ("del net.fc\nreturn net", "its model cannot be judged"),
     "NaN weights": ("net.fc.weight.data.fill_(float('nan'))", "fc.weight"),

@@ -148,7 +148,7 @@ def _start(job: Job, crew: list[_Worker]) -> _Worker:
             crew.append(_new_worker(job, {worker.number for worker in crew}))
             return crew[-1]
         sleep(TO_END)
-    raise MachineError(f"No worker could be started, {ATTEMPTS} times: is something ending this program's processes?")
+    raise MachineError(f"No worker started in {ATTEMPTS} attempts. Is something killing this program's processes?")
 
 
 def _new_worker(job: Job, taken: set[int]) -> _Worker:
@@ -192,7 +192,7 @@ def _reason(worker: _Worker) -> str:
     if code == OUT_OF_MEMORY:
         return "out of memory"
     if code == KEEPER_LOST:
-        return "the process that keeps the submission apart was killed, as the system does when memory runs out"
+        return "the process that isolates the submission was killed; the system does this when memory runs out"
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         return f"killed by {name}{LIKELY_CAUSES.get(name, '')}"
