@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.soak.program import Awake, Program
 
-WEIGHTS = {"judge": 6, "group": 5, "everything": 3, "writing": 9, "worker": 28, "keeper": 20, "run": 24, "server": 5}
+WEIGHTS = {"judge": 4, "group": 3, "everything": 2, "writing": 6, "worker": 32, "keeper": 22, "run": 28, "server": 3}
 """How often each kind is drawn.
 
 - ``judge``: the main process; ``writing``: the same, while it writes a row or a report.
