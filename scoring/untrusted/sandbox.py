@@ -159,8 +159,7 @@ def keep(most: int, warm: bool, number: int, folder: Path, pipe: Connection) -> 
 def _warm_up(handed: Handed) -> None:
     """Train and answer with a batch of each size that the loaders deal.
 
-    Kernels are chosen and compiled for each size, which no run has to do again: for `finetune` on digits that was a
-    third of a run's time.
+    Kernels are chosen and compiled for each size, which no run has to do again.
     """
     net = handed.original()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
@@ -168,7 +167,8 @@ def _warm_up(handed: Handed) -> None:
     for examples in (handed.retain, handed.forget, handed.validation):
         batches = split_into_batches(torch.arange(len(examples)), BATCH_SIZE)
         for index in (batches[0], batches[-1]):
-            if len(index) in met:
+            # Batch norm cannot train on a batch of one.
+            if len(index) in met | {1}:
                 continue
             met.add(len(index))
             inputs, targets = examples.take(index)

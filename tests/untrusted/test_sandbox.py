@@ -8,6 +8,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from scoring.untrusted.sandbox import _Confined
 from scoring.untrusted.submission import read
 from starter_kit.errors import KitError, SubmissionError
 from tests.conftest import make_pools
+from tests.toys import part
 
 HONEST = "for weight in net.parameters(): weight.data += 0.01 * torch.randn_like(weight)"
 
@@ -488,7 +490,7 @@ def test_tidying_up_follows_no_link_that_a_run_left(pools, submission, tmp_path)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ptrace as on Linux")
 def test_a_tracer_does_not_hold_back_the_end_of_a_run(pools, submission):
-    """Who traces a process is told first that it ended, and its parent waits until then."""
+    """A tracer learns of a process's death before its parent, and the parent waits until the tracer has reacted."""
     body = f"""
     ready, tell = os.pipe()
     if os.fork() == 0:
@@ -564,3 +566,11 @@ def test_a_run_has_no_capabilities(pools, submission):
     raise RuntimeError([line for line in open("/proc/self/status") if line.startswith(("CapPrm", "CapEff"))])
     """
     assert str(error_of(pools, submission(body))).count("0000000000000000") == 2
+
+
+def test_a_set_of_one_example_can_be_forgotten(pools, submission):
+    """Its loader deals a batch of one, on which batch norm cannot train."""
+    task = pools.task
+    setting = replace(pools.setting, task=replace(task, forget=part(task.forget, 0, 1)))
+    outputs = unlearned(replace(pools, setting=setting), submission(HONEST), 2)
+    assert outputs.forget_confidence.shape == (2, 1)
