@@ -250,7 +250,7 @@ def test_after_a_record_that_failed_another_process_goes_on_in_another_way(monke
         raise error
 
     def on_a_gpu_of_the_test(network, examples, recipe, seeds, report, record):
-        if record and len(seeds) == 16:
+        if record and len(seeds) >= 8:
             RecordedSteps(lambda rows: None, refuse)(torch.arange(30.0).split(4))
         return train_fused(network, examples, recipe, seeds, report, record)
 
@@ -260,7 +260,7 @@ def test_after_a_record_that_failed_another_process_goes_on_in_another_way(monke
         job.prepare()(0)
     assert caught.value.changes == changes
     [(_, row)] = backends.load("serial").run(job, [0], 1)
-    assert len(row["seeds"]) == 16
+    assert len(row["seeds"]) == 16  # For memory, after two attempts: with 8 at once, and with 4.
     assert row["record_failed"] == (changes == {"record": False})
 
 

@@ -24,11 +24,12 @@ def run(job: Job, indices: Sequence[int], workers: int, report: Reports = nobody
     make = row_maker(job, of_current)
     for index in indices:
         current = index
-        try:
-            row = make(index)
-        except AnotherWayError as error:
-            # There is no other process to go on in.
-            job = replace(job, **error.changes)  # type: ignore[type-var]
-            make = row_maker(job, of_current)
-            row = make(index)
+        row = None
+        while row is None:
+            try:
+                row = make(index)
+            except AnotherWayError as error:
+                # There is no other process to go on in.
+                job = replace(job, **error.changes)  # type: ignore[type-var]
+                make = row_maker(job, of_current)
         yield index, row
