@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from scoring.running.pools import Pools
 from scoring.untrusted import confinement
-from scoring.untrusted.sandbox import _Confined
+from scoring.untrusted.isolated_run import Confined
 from scoring.untrusted.submission import read
 from starter_kit.errors import KitError, SubmissionError
 from tests.conftest import make_pools
@@ -446,7 +446,7 @@ def test_where_a_loader_cannot_have_processes_a_sentence_says_so(tmp_path, monke
     ours, theirs = os.pipe()
     if not (child := os.fork()):
         try:
-            _Confined(tmp_path).enter()
+            Confined(tmp_path).enter()
             list(DataLoader(range(8), num_workers=1))
         except BaseException as error:
             os.write(theirs, str(error).encode())

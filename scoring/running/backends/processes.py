@@ -28,8 +28,9 @@ from scoring.jobs.job import AnotherWayError, Job, Row
 from scoring.running import fork_server
 from scoring.running.backends import Reports, nobody, row_maker
 from scoring.untrusted.checkpoints import largest
+from scoring.untrusted.keeper import keep
 from scoring.untrusted.processes import end_adopted, use_gpu
-from scoring.untrusted.sandbox import KeeperLostError, Sandbox, keep
+from scoring.untrusted.sandbox import KeeperLostError, Sandbox
 from starter_kit.errors import KitError, MachineError, out_of_gpu_memory
 
 ISOLATES = True
