@@ -16,6 +16,7 @@ quoted = '$(subst ','\'',$(1))'
 options = $(foreach name,$(filter-out PYTHON VENV $(1),$(GIVEN)),--$(shell printf %s $(call quoted,$(name)) | tr A-Z a-z) $(call quoted,$($(name))))
 # What begins with a hyphen would be taken for an option.
 one_file = $(call quoted,$(if $(filter -%,$(firstword $(1))),./)$(1))
+given = $(if $(filter $(1),$(GIVEN)),$(call quoted,$($(1))))
 # A list of files keeps * and ? and [] for the shell. Spaces separate its files: in a name, write ? for each space.
 SPECIAL := \ ' " $$ ; & | < > ( ) ` ! { } ~ \#
 escaped = $(if $(1),$(call escaped,$(wordlist 2,99,$(1)),$(subst $(firstword $(1)),\$(firstword $(1)),$(2))),$(2))
@@ -33,7 +34,7 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare tables export bundle rehearse upload submissions lint test official check bench soak
+.PHONY: help env new score compare tables export bundle rehearse upload submissions lint test official check bench gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -85,8 +86,11 @@ check: lint test  ## what continuous integration runs
 bench: $(READY)  ## time what must be fast, and write tests/benchmarks/results/
 	@$(RUN) -m tests.benchmarks
 
+gpu: $(READY)  ## check and time the kit on an NVIDIA GPU, in nine minutes  [SECONDS]
+	@$(RUN) -m tests.benchmarks.gpu $(call given,SECONDS)
+
 soak: $(READY)  ## kill the program a thousand times at random moments; about an hour  [KILLS]
-	@$(RUN) -m tests.soak $(KILLS)
+	@$(RUN) -m tests.soak $(call given,KILLS)
 
 out/venv/ready: pyproject.toml constraints.txt
 	@$(call quoted,$(PYTHON)) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

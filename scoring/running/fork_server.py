@@ -2,8 +2,11 @@
 
 import multiprocessing
 import os
+import pickle
+import sys
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
+from types import TracebackType
 
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 """A fork server lets workers share one import of torch, and they inherit no locked thread of this process."""
@@ -27,3 +30,13 @@ def start_early() -> None:
     context()
     if METHOD == "forkserver":
         forkserver.ensure_running()
+
+
+def keep_quiet_about_lost_starts() -> None:
+    """Show no traceback of a process whose start was cut off: the program was killed while it sent the job."""
+    sys.excepthook = _show_all_but_lost_starts
+
+
+def _show_all_but_lost_starts(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not isinstance(error, EOFError | pickle.UnpicklingError):
+        sys.__excepthook__(kind, error, trace)

@@ -4,6 +4,8 @@
 import torch._dynamo  # noqa: F401
 
 import scoring.running.pools  # noqa: F401
+from scoring.running.fork_server import keep_quiet_about_lost_starts
 from scoring.untrusted.processes import pack_memory
 
+keep_quiet_about_lost_starts()
 pack_memory()

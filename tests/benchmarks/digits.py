@@ -192,5 +192,5 @@ class OneAtATime(RecipeLearner):
 def _outputs(setting: Setting, models: int = AGREEMENT_MODELS) -> Outputs:
     """The outputs of a retrained pool that is not stored."""
     job = RetrainedJob(setting)
-    rows = dict(backends.load("processes")(job, range(models // job.size), gpus(machine.DEVICE) or cores()))
+    rows = dict(backends.load("processes").run(job, range(models // job.size), gpus(machine.DEVICE) or cores()))
     return Outputs.of_rows(Identity(TASK.name, setting.seed, "none"), [rows[unit] for unit in sorted(rows)], models)

@@ -147,6 +147,12 @@ class TestNamesReachTheProgramUnharmed:
         assert arguments_of("new", f"NAME={value}", folder=tmp_path / "empty") == ["new", "--", value.lstrip(" ")]
         assert not list((tmp_path / "empty").iterdir())
 
+    @pytest.mark.parametrize(("verb", "variable"), [("gpu", "SECONDS"), ("soak", "KILLS")])
+    def test_as_a_number(self, arguments_of, tmp_path, verb, variable, value):
+        (tmp_path / "empty").mkdir()
+        assert arguments_of(verb, f"{variable}={value}", folder=tmp_path / "empty") == [value.lstrip(" ")]
+        assert not list((tmp_path / "empty").iterdir())
+
     def test_in_a_list(self, arguments_of, tmp_path, value):
         """Where a space separates."""
         (tmp_path / "empty").mkdir()

@@ -1,5 +1,6 @@
 """Run the soak: `python -m tests.soak [KILLS] [SEED]`. From 1,000 kills on it writes results.json."""
 
+import argparse
 import json
 import os
 import platform
@@ -9,13 +10,9 @@ import signal
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
-from scoring.running.host import processor
-from tests.benchmarks import machine
-from tests.benchmarks.__main__ import commit
+from tests.benchmarks.record import circumstances
 from tests.soak import program
 from tests.soak.full_disk import full_disk
 from tests.soak.rows import Ledger, report_in, rows_in
@@ -77,13 +74,8 @@ def _fill_disks(soaked: Soak, seed: int) -> None:
 
 def record(soaked: Soak, seed: int, minutes: float) -> dict:
     """The figures, with the machine and the versions."""
-    return {
-        "device": machine.name(),
-        "processor": processor(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit(),
-        "versions": {"python": platform.python_version(), "linux": platform.release()}
-        | {name: metadata.version(name) for name in ("torch", "numpy")},
+    return circumstances() | {
+        "linux": platform.release(),
         "seed": seed,
         "models": program.MODELS,
         "minutes": round(minutes, 1),
@@ -122,5 +114,9 @@ def main(kills: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    given = [int(argument) for argument in sys.argv[1:]]
-    sys.exit(main(*given, *[ENOUGH, random.SystemRandom().randrange(10**6)][len(given) :]))
+    parser = argparse.ArgumentParser(
+        description="Kill the program at random moments, and see whether it keeps its promises."
+    )
+    parser.add_argument("kills", nargs="?", type=int, default=ENOUGH)
+    parser.add_argument("seed", nargs="?", type=int, default=random.SystemRandom().randrange(10**6))
+    sys.exit(main(**vars(parser.parse_args())))

@@ -405,7 +405,7 @@ def test_a_process_that_somebody_kills_costs_nothing(store, submission, sleepers
     """Whichever it is, its work is made again, and what a run had started does not stay."""
     start, left = sleepers
     fork = "if not os.fork():\n    os.setsid()\n    time.sleep(1000)"
-    one = submission(f"{fork}\n{textwrap.dedent(start)}\ntime.sleep(0.5)\n{HONEST}")
+    one = submission(f"{fork}\n{textwrap.dedent(start)}\ntime.sleep(0.2)\n{HONEST}")
     options = ["--models", "8", "--store", str(store), "--out", str(tmp_path / "report"), "--workers", "1"]
     command = [sys.executable, "-m", "scoring", "score", str(one.path), *options]
     environment = os.environ | {"A_PROGRAM_OF_THE_TESTS": str(tmp_path)}
