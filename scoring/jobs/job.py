@@ -50,6 +50,10 @@ class Job(Protocol):
         """Where it computes."""
 
     @property
+    def threads(self) -> int:
+        """How many threads make a row. It decides the rounding of sums, so it must not depend on the machine."""
+
+    @property
     def handed(self) -> "Handed | None":
         """What the job gives to code that must not be trusted; None if it runs none."""
 
@@ -67,9 +71,10 @@ class Job(Protocol):
 
 
 class OwnCode:
-    """The part of a job that runs no code but the kit's, on the CPU."""
+    """The part of a job that runs no code but the kit's, on one thread of the CPU."""
 
     device = "cpu"
+    threads = 1
 
     @property
     def handed(self) -> "Handed | None":

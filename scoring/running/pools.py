@@ -27,7 +27,7 @@ from starter_kit.errors import KitError
 from starter_kit.task import Task
 
 TIMES_TRAINING, AT_LEAST = 3, 60.0
-"""The default limit of a run: so many times the seconds that training the original model took, and at least these."""
+"""The default limit of a run: so many times the seconds that training a model takes one thread, and at least these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +119,12 @@ class Pools:
         return Outputs.of_rows(self.identity, rows, models)
 
     def _runs_of(self, submission: Submission, original: Original | None) -> UnlearnedJob:
-        limit = self.limit or max(AT_LEAST, TIMES_TRAINING * _seconds_of(original))
+        limit = self.limit or max(AT_LEAST, TIMES_TRAINING * self._seconds_of_training(original))
         return UnlearnedJob(self.setting, submission, original, limit, isolated=self.backend.isolates)
+
+    def _seconds_of_training(self, original: Original | None) -> float:
+        """How long training the original took all its threads together; 0 if there is not one for all runs."""
+        return OriginalJob(self.setting).threads * float(original.answers["seconds"][0]) if original else 0.0
 
     def of_checkpoints(self, checkpoints: Checkpoints, original: Original, models: int) -> Outputs:
         """What models answer that were made elsewhere."""
@@ -182,8 +186,3 @@ class Pools:
             return run_on_shared_gpus(self.backend.run, job, units, on_gpus, most=max(cores(), on_gpus))
         # A group of models fills a GPU by itself.
         return self.backend.run(job, units, on_gpus, report)
-
-
-def _seconds_of(original: Original | None) -> float:
-    """How long training the original took; 0 if there is not one for all runs."""
-    return float(original.answers["seconds"][0]) if original else 0.0

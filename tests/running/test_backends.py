@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from scoring.jobs.job import OwnCode
+from scoring.jobs.original import OriginalJob
 from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
 from scoring.running import backends
@@ -96,13 +97,18 @@ def test_rows_say_who_made_them(tmp_path, backend):
 
 
 @each_backend
-def test_training_gives_the_bits_of_serial(backend):
+@pytest.mark.parametrize("kind", [RetrainedJob, OriginalJob])
+def test_training_gives_the_bits_of_serial(backend, kind):
+    """However many threads this process has."""
     task = tasks.load("digits")
     short = replace(task, recipe=replace(task.recipe, epochs=1))
-    job = RetrainedJob(Setting(short, "cpu", 7))
+    job = kind(Setting(short, "cpu", 7))
     expected = run(job, "serial", count=2)
     for workers in (1, 2):
+        torch.set_num_threads(3)
         rows = run(job, backend, workers, count=2)
+        assert torch.get_num_threads() == 3
+        torch.set_num_threads(1)
         for index, row in expected.items():
             for name in row.keys() - {"seconds"}:
                 np.testing.assert_array_equal(rows[index][name], row[name])

@@ -32,7 +32,9 @@ class FusedConv2d(nn.Module):
         rows, columns = used
         self.padding = [padding - taps.start for padding, taps in zip(first.padding, used, strict=True)]
         self.stride, self.groups = first.stride, len(layers)
-        self.weight = nn.Parameter(torch.cat([layer.weight.detach()[:, :, rows, columns] for layer in layers]))
+        weight = torch.cat([layer.weight.detach()[:, :, rows, columns] for layer in layers])
+        # As the maps lie in memory, or each call would copy the weights into that layout, and their gradient back.
+        self.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last))
         biases = [layer.bias.detach() for layer in layers if layer.bias is not None]
         self.bias = nn.Parameter(torch.cat(biases)) if biases else None
 

@@ -1,4 +1,4 @@
-"""Persistent worker processes with one thread each; the default.
+"""Persistent worker processes with as many threads as their job needs; the default.
 
 If a worker dies, its index is given to another one. A worker that runs out of memory ends, which frees its memory, and
 is not replaced while others are left. A worker whose job runs a submission has a keeper beside it, in whose forks the
@@ -217,7 +217,7 @@ def _work(job: Job, pipe: Connection, number: int) -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    torch.set_num_threads(1)
+    torch.set_num_threads(job.threads)
     make = None
     while True:
         try:

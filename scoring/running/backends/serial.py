@@ -14,22 +14,25 @@ ISOLATES = False
 
 def run(job: Job, indices: Sequence[int], workers: int, report: Reports = nobody) -> Iterator[tuple[int, Row]]:
     """Run the indices in order. ``workers`` is for the other backends; here it is always one."""
-    # The order in which threads add numbers changes bits, and each worker of the other backends has one thread.
-    torch.set_num_threads(1)
-    current = -1
+    before, current = torch.get_num_threads(), -1
+    # The order in which threads add numbers changes bits.
+    torch.set_num_threads(job.threads)
 
     def of_current(share: float) -> None:
         report(current, share)
 
-    make = row_maker(job, of_current)
-    for index in indices:
-        current = index
-        row = None
-        while row is None:
-            try:
-                row = make(index)
-            except AnotherWayError as error:
-                # There is no other process to go on in.
-                job = replace(job, **error.changes)  # type: ignore[type-var]
-                make = row_maker(job, of_current)
-        yield index, row
+    try:
+        make = row_maker(job, of_current)
+        for index in indices:
+            current = index
+            row = None
+            while row is None:
+                try:
+                    row = make(index)
+                except AnotherWayError as error:
+                    # There is no other process to go on in.
+                    job = replace(job, **error.changes)  # type: ignore[type-var]
+                    make = row_maker(job, of_current)
+            yield index, row
+    finally:
+        torch.set_num_threads(before)
