@@ -47,26 +47,24 @@ def findings(seconds: float) -> Iterator[dict[str, object]]:
     per_epoch = (long - short) / (TRIAL[1] - TRIAL[0])
     once = short - TRIAL[0] * per_epoch
     whole = once + task.recipe.epochs * per_epoch
-    # A pool of 512 consists of as many groups as eight of 64, and starts its workers once.
-    large = whole * scale.POOL / FEW
-    ratio = theirs * scale.STEPS * FEW / whole
     yield {
         f"retrained, {FEW} models": {
             "seconds_per_epoch": per_epoch,
             "seconds_once": once,
             "extrapolated_seconds": whole,
-            "extrapolated_minutes_for_512": large / 60,
-            "extrapolated_vs_organisers": ratio,
+            "extrapolated_minutes_for_512": whole * scale.POOL / FEW / 60,
+            "extrapolated_vs_organisers": theirs * scale.STEPS * FEW / whole,
             "extrapolated_vs_floor": whole / FEW / machine.floor_seconds(scale.network(), task.retain, task.recipe),
         }
     }
     yield from _unlearned(task, theirs)
-    for models, expected in ((FEW, whole), (scale.POOL, large)):
-        name = f"retrained, {models} models, all epochs"
+    took, made = max(whole, long), FEW
+    for models in (FEW, scale.POOL):
+        name, expected = f"retrained, {models} models, all epochs", took * models / made
         if time.monotonic() + SPARE * expected > end:
             yield {name: f"left out: it would take some {expected:.0f} s"}
             return
-        took = _retrained_seconds(task, models)
+        took, made = _retrained_seconds(task, models), models
         yield {name: {"seconds": took, "vs_organisers": theirs * scale.STEPS * models / took}}
 
 
