@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from scoring.jobs.setting import Setting, clock
+from starter_kit.examples import Examples
 from starter_kit.task import Task
 
 FIRST, THEN_EVERY = 8, 64
@@ -22,19 +23,22 @@ def is_timed(index: int) -> bool:
 def stopwatch(setting: Setting, task: Task) -> Callable[[], float]:
     """A function that times one epoch of the task's recipe and returns the seconds for all of them.
 
-    The first call trains another epoch before, which no clock sees: it is slower than those that follow.
+    The first call takes some steps before, which no clock sees: they are slower than those that follow.
 
     Args:
         setting: where the learner computes.
         task: with its examples on the device.
     """
     one_epoch: Task = replace(task, recipe=replace(task.recipe, epochs=1))
+    # Two batches, and one as small as the last one of an epoch: kernels are chosen for each size.
+    few = 2 * task.recipe.batch_size + len(task.retain) % task.recipe.batch_size
+    some = Examples(*(column[:few] for column in task.retain.columns))
     warm = False
 
     def measure() -> float:
         nonlocal warm
         if not warm:
-            setting.learner.learn(one_epoch, one_epoch.retain, seed=0)
+            setting.learner.learn(one_epoch, some, seed=0)
             warm = True
         start = clock(setting.device)
         setting.learner.learn(one_epoch, one_epoch.retain, seed=0)

@@ -40,8 +40,9 @@ def check_place(folder: Path, names: Iterable[str]) -> None:
         finally:
             shutil.rmtree(stage, ignore_errors=True)
     except OSError as error:
+        advice = "Make room, or name another folder" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Name another"
         raise InputError(
-            f"Cannot write the report to {quoted(folder)}: {error.strerror}. Name another with OUT=."
+            f"Cannot write the report to {quoted(folder)}: {error.strerror}. {advice} with OUT=."
         ) from error
     finally:
         with suppress(OSError):

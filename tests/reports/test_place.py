@@ -129,6 +129,6 @@ def full_disk(tmp_path):
 
 
 def test_a_full_disk_shows_before_the_work(full_disk):
-    with pytest.raises(InputError, match=r"No space left on device. Name another with OUT="):
+    with pytest.raises(InputError, match=r"No space left on device. Make room, or name another folder with OUT="):
         check_place(full_disk / "report", ["report.json"])
     assert not list(full_disk.iterdir())

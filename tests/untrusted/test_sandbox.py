@@ -426,6 +426,25 @@ def test_a_process_that_somebody_kills_costs_nothing(store, submission, sleepers
     assert set(Path(tempfile.gettempdir()).glob("run-*")) <= folders
 
 
+def test_a_run_ends_when_all_that_could_end_it_is_killed_at_once(store, submission, tmp_path):
+    """The keeper, which watches it, and the judge, which would adopt it."""
+    one = submission("open('started', 'w').close()\ntime.sleep(1000)")
+    options = ["--models", "8", "--store", str(store), "--out", str(tmp_path / "report"), "--workers", "1"]
+    command = [sys.executable, "-m", "scoring", "score", str(one.path), *options]
+    environment = os.environ | {"A_PROGRAM_OF_THE_TESTS": str(tmp_path), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL, env=environment
+    ) as program:
+        wait_until(lambda: any(tmp_path.glob("run-*/started")))
+        server = next(one for one in psutil.Process(program.pid).children() if "forkserver" in str(one.cmdline()))
+        keeper, run = next((one, one.children()[0]) for one in server.children() if one.children())
+        for process in (program, keeper):
+            process.kill()
+    psutil.wait_procs([run], timeout=20)
+    assert not run.is_running()
+    wait_until(lambda: not started_with(environment))
+
+
 def test_what_a_run_hides_in_its_folder_is_removed(pools, submission):
     """Nested so deep that Python cannot remove it, and without rights."""
     body = f"""
