@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from scoring.jobs.evaluation import answer_of_one, row_of
 from scoring.jobs.job import Row
 from scoring.jobs.setting import SettingJob, clock
 from starter_kit.training import Report, silent
+
+LARGE = 4
+"""Networks of which fewer are trained at once are large."""
 
 STATE = "state."
 """The prefix of the weights in a row."""
@@ -49,10 +53,15 @@ class OriginalJob(SettingJob):
     Everything waits for the only original of a task, and no other worker has anything to do meanwhile.
     """
 
-    @property
+    @cached_property
     def threads(self) -> int:  # type: ignore[override]
-        """Two for an only original: a large network is trained 1.7 times as fast, and most machines have two cores."""
-        return 2 if self.setting.learner.one_original else 1
+        """Two for an only original of a large network: they train it 1.7 times as fast, and most machines have two cores.
+
+        Threads of a small network wait for each other most of the time, which takes long on a busy machine.
+        """
+        setting = self.setting
+        large = setting.learner.group_size(setting.task, "cpu") < LARGE
+        return 2 if large and setting.learner.one_original else 1
 
     def prepare(self, report: Report = silent) -> Callable[[int], Row]:
         """The function that learns original ``index`` and evaluates it."""

@@ -114,6 +114,11 @@ def test_training_gives_the_bits_of_serial(backend, kind):
                 np.testing.assert_array_equal(rows[index][name], row[name])
 
 
+@pytest.mark.parametrize(("task", "threads"), [("digits", 1), ("faces:600", 2)])
+def test_an_original_of_a_large_network_has_two_threads(task, threads):
+    assert OriginalJob(Setting(tasks.load(task), "cpu", 0)).threads == threads
+
+
 @each_backend
 def test_an_error_of_the_submission_arrives_as_it_was_raised(tmp_path, backend):
     with pytest.raises(SubmissionError, match="a reason"):
