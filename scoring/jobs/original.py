@@ -55,7 +55,7 @@ class OriginalJob(SettingJob):
 
     @cached_property
     def threads(self) -> int:  # type: ignore[override]
-        """Two for an only original of a large network: they train it 1.7 times as fast, and most machines have two cores.
+        """Two for the only original of a large network: they take 0.6 of the time, and most machines have two cores.
 
         Threads of a small network wait for each other most of the time, which takes long on a busy machine.
         """
