@@ -18,14 +18,14 @@ from tests.gpu.test_training import task
 pytestmark = gpu.pytestmark
 
 
-def runs(path, source, number=1):
-    """So many runs of a submission, all by one worker."""
+def runs(path, source, number=1, workers=1):
+    """So many runs of a submission."""
     path.write_text(source)
     setting = Setting(task(networks.plain), gpu.DEVICE, seed=0)
     torch.manual_seed(0)
     original = Original(dict(networks.plain().state_dict()), {"seconds": np.array([1.0])})
     job = UnlearnedJob(setting, read(path), original, limit=120.0, isolated=True)
-    rows = dict(processes.run(job, range(number), 1))
+    rows = dict(processes.run(job, range(number), workers))
     return [rows[index] for index in range(number)]
 
 
@@ -110,17 +110,11 @@ def test_a_mistake_on_the_gpu_is_the_submissions(tmp_path):
 
 def test_several_workers_make_the_runs_that_one_makes(tmp_path):
     """Random numbers come from the CPU, so a row depends on its index and not on who makes it."""
-    path = tmp_path / "mine.py"
-    one = runs(path, FINE_TUNE, 4)
-    setting = Setting(task(networks.plain), gpu.DEVICE, seed=0)
-    torch.manual_seed(0)
-    original = Original(dict(networks.plain().state_dict()), {"seconds": np.array([1.0])})
-    job = UnlearnedJob(setting, read(path), original, limit=120.0, isolated=True)
-    several = dict(processes.run(job, range(4), 2))
-    for index, row in enumerate(one):
-        assert row["seeds"] == several[index]["seeds"]
+    one, several = (runs(tmp_path / "mine.py", FINE_TUNE, 4, workers) for workers in (1, 2))
+    for row, other in zip(one, several, strict=True):
+        assert row["seeds"] == other["seeds"]
         # Kernels on a GPU add in any order.
-        np.testing.assert_allclose(row["forget_confidence"], several[index]["forget_confidence"], atol=0.05)
+        np.testing.assert_allclose(row["forget_confidence"], other["forget_confidence"], atol=0.05)
 
 
 def test_a_job_for_the_cpu_leaves_the_gpu_alone():

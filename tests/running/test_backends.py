@@ -18,6 +18,7 @@ from scoring.running import backends
 from starter_kit import tasks
 from starter_kit.errors import MachineError, SubmissionError
 from starter_kit.training import silent
+from tests import toys
 
 WITHOUT_WORKERS = {"serial"}
 """Backends that run in this process: it is the worker, and a test cannot survive its loss."""
@@ -97,12 +98,14 @@ def test_rows_say_who_made_them(tmp_path, backend):
 
 
 @each_backend
-@pytest.mark.parametrize("kind", [RetrainedJob, OriginalJob])
-def test_training_gives_the_bits_of_serial(backend, kind):
+@pytest.mark.parametrize(
+    ("kind", "task", "threads"), [(RetrainedJob, tasks.load("digits"), 1), (OriginalJob, toys.task(), 2)]
+)
+def test_training_gives_the_bits_of_serial(backend, kind, task, threads):
     """However many threads this process has."""
-    task = tasks.load("digits")
     short = replace(task, recipe=replace(task.recipe, epochs=1))
     job = kind(Setting(short, "cpu", 7))
+    assert job.threads == threads
     expected = run(job, "serial", count=2)
     for workers in (1, 2):
         torch.set_num_threads(3)
