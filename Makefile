@@ -34,7 +34,7 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare tables export bundle rehearse upload submissions lint test official check bench gpu soak
+.PHONY: help env new score compare certify tables export bundle rehearse upload submissions lint test official check bench gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -48,11 +48,14 @@ env: $(READY)  ## create the environment  [PYTHON, VENV]
 new: $(READY)  ## copy the template to submissions/NAME.py  [NAME]
 	@$(KIT) new $(call options,NAME) -- $(call quoted,$(NAME))
 
-score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSION, CHECKPOINTS, LIMIT, OPTIONS]
+score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSION, CHECKPOINTS, FORGET, LIMIT, OPTIONS]
 	@$(KIT) score $(if $(filter SUBMISSION,$(GIVEN)),$(call one_file,$(SUBMISSION))) $(call options,SUBMISSION)
 
-compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, LIMIT, OPTIONS]
+compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, FORGET, LIMIT, OPTIONS]
 	@$(KIT) compare $(call file_list,$(SUBMISSIONS)) $(call options,SUBMISSIONS)
+
+certify: $(READY)  ## try whether a submission with its own learning is exact  [SUBMISSION, FORGET, LIMIT, OPTIONS but MODELS and OUT]
+	@$(KIT) certify $(call one_file,$(SUBMISSION)) $(call options,SUBMISSION)
 
 tables: $(READY)  ## write the results of make compare into the README files
 	@$(KIT) tables $(call options)

@@ -6,7 +6,7 @@ from pathlib import Path
 from scoring import run
 from scoring.run import Result
 from scoring.running.pools import Pools
-from scoring.untrusted.submission import read
+from starter_kit.contract import read_for_kaggle
 from starter_kit.errors import InputError, KaggleError, SubmissionError
 from starter_kit.kaggle.bundle import BUNDLES, current
 from starter_kit.kaggle.rehearse import lay_out, lay_out_save_run, run_notebook
@@ -29,18 +29,16 @@ def rehearse(submission: Path, pools: Pools, models: int, root: Path) -> Result:
         SubmissionError: the submission or its notebook failed.
         MachineError: this machine failed.
     """
-    read(submission)
+    read_for_kaggle(submission)
     _check_nothing_else_is_in(root)
     say = pools.progress.say
     try:
         ready = current(submission, folder=BUNDLES)
         for warning in ready.warnings:
             say(f"Warning: {warning}")
-        original = pools.original
-        assert original is not None, "a task's own recipe has one original"
         for folder in FOLDERS:
             shutil.rmtree(root / folder, ignore_errors=True)
-        lay_out(root / RERUN, ready.competition, pools.task.sets, original.weights, "new")
+        lay_out(root / RERUN, ready.competition, pools.task.sets, pools.original.weights, "new")
         lay_out_save_run(root / SAVE_RUN, ready.competition, "new")
         say(f"{ready.notebook} as Kaggle saves it:")
         run_notebook(ready, root / SAVE_RUN, models, say)

@@ -1,18 +1,24 @@
 """The whole flow, top to bottom: from a submission to its score, with a floor and a ceiling beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scoring.jobs.original import Original
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.judging.audit import audit_epsilon
 from scoring.judging.ceiling import Ceiling, models_needed
+from scoring.judging.certificate import Certificate
 from scoring.judging.membership import attack_accuracy
 from scoring.judging.outputs import Outputs
-from scoring.judging.score import Score, score
+from scoring.judging.score import DELTA, Score, score
+from scoring.learners.guarantee import Guarantee
 from scoring.running.pools import Pools
+from scoring.running.unlearned import Unlearned
 from scoring.untrusted.checkpoints import Checkpoints, find
 from scoring.untrusted.submission import Submission, read
 from starter_kit.contract import read_source
-from starter_kit.errors import InputError, KitError
+from starter_kit.errors import InputError, KitError, SubmissionError, quoted
 
 REFERENCE_ROWS = ("ceiling", "floor")
 """The rows of a comparison that are no submissions."""
@@ -32,28 +38,61 @@ class Reference:
 
     Attributes:
         pools: what made them: task, learner, device, seed.
-        original: the original model; None if the learner makes one for each unlearned model.
         retrained: models that never saw the forget set. Forgetting is held against these.
         accuracy: retrained models of the task's own recipe. Accuracy is held against these.
         ceiling: what retrained models score against each other.
-        floor: the original models, untouched.
+        floor: the original models, untouched; those that a submission learned itself, if it brings its own learning.
     """
 
     pools: Pools
-    original: Original | None
     retrained: Outputs
     accuracy: Outputs
     ceiling: Ceiling
     floor: Judged
 
 
+@dataclass(frozen=True)
+class Promise:
+    """A guarantee for the request that was made.
+
+    Attributes:
+        guarantee: what the models carry.
+        epsilon: what that comes to for so many forgotten examples.
+        proved: an epsilon that one of the forget examples exceeds with 95 % confidence; None if the models cannot prove
+            anything about the guarantee, because it is about something else than retrained models.
+    """
+
+    guarantee: Guarantee
+    epsilon: float
+    proved: float | None
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether more is proved than promised."""
+        return self.proved is not None and self.proved > self.epsilon
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The score of a submission, or of checkpoints that one left elsewhere, with everything that a report needs."""
+    """The score of a submission, or of checkpoints that one left elsewhere, with everything that a report needs.
+
+    Attributes:
+        submission: what was judged.
+        unlearned: its models.
+        reference: what they were held against.
+        audit: [F] lower bounds on epsilon, each of which holds with 95 % confidence.
+        made: how the models were made and what their runs said; None for checkpoints.
+        promise: a guarantee that they carry.
+        certificate: of exact unlearning, if `make certify` has run.
+    """
 
     submission: Submission | Checkpoints
     unlearned: Judged
     reference: Reference
+    audit: NDArray[np.float64]
+    made: Unlearned | None = None
+    promise: Promise | None = None
+    certificate: Certificate | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +121,31 @@ def run(path: Path, pools: Pools, models: int) -> Result:
         MachineError: this machine failed.
     """
     submission = read(path)
+    pools = pools.of(submission)
     if pools.backend.isolates:
         # A mistake shows before the long work. Without isolation that work comes first: no model may be made in a
         # process that a submission has run in.
         if not pools.has_run(submission):
             pools.execute(submission)
-        pools.unlearned(submission, pools.original, 1)
+        _promised(submission, pools.unlearned(submission, 1), pools)
     return judge(submission, prepare(pools, models))
+
+
+def certify(path: Path, pools: Pools) -> Certificate:
+    """Whether the submission at ``path``, which brings its own learning, unlearns exactly.
+
+    Raises:
+        InputError: it brings no learning.
+        SubmissionError: the submission is at fault.
+        MachineError: this machine failed.
+    """
+    submission = read(path)
+    if not submission.learns:
+        raise InputError(
+            f"{quoted(path)} has no function learning(net, train, val). A certificate is about a learning algorithm "
+            "together with its unlearning; see submissions/README.md."
+        )
+    return pools.of(submission).certificate(submission)
 
 
 def run_checkpoints(path: Path, pools: Pools, models: int) -> Result:
@@ -99,13 +156,11 @@ def run_checkpoints(path: Path, pools: Pools, models: int) -> Result:
         MachineError: this machine failed.
     """
     original = pools.original
-    if original is None:
-        raise InputError("Checkpoints can only be scored for a task's own recipe: they hold weights, and no learner.")
     checkpoints = find(path, models, original.weights)
     # As above: a file that cannot be judged shows before the long work.
     unlearned = pools.of_checkpoints(checkpoints, original, models)
     reference = prepare(pools, models)
-    return Result(checkpoints, Judged(unlearned, _score(unlearned, reference)), reference)
+    return _result(checkpoints, unlearned, reference)
 
 
 def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
@@ -125,7 +180,9 @@ def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
     failed: dict[Path, KitError] = {}
     for path in paths:
         try:
-            results.append(judge(read(path), reference))
+            submission = read(path)
+            own = prepare(pools.of(submission), models) if submission.learns else reference
+            results.append(judge(submission, own))
         except KitError as error:
             failed[path] = error
     ranked = sorted(results, key=lambda result: -result.unlearned.score.value)
@@ -140,7 +197,6 @@ def prepare(pools: Pools, models: int) -> Reference:
     Raises:
         MachineError: this machine failed.
     """
-    original = pools.original
     pool = pools.retrained(models_needed(models))
     retrained = pool.take(slice(models))
     of_task = pools.of_task()
@@ -148,7 +204,6 @@ def prepare(pools: Pools, models: int) -> Reference:
     floor = pools.originals(models)
     return Reference(
         pools=pools,
-        original=original,
         retrained=retrained,
         accuracy=accuracy,
         ceiling=pools.ceiling(pool, None if accuracy is retrained else accuracy),
@@ -163,13 +218,43 @@ def judge(submission: Submission, reference: Reference) -> Result:
         SubmissionError: the submission is at fault. What was finished before stays in the store.
         MachineError: this machine failed.
     """
-    models = len(reference.retrained)
-    unlearned = reference.pools.unlearned(submission, reference.original, models)
-    return Result(submission, Judged(unlearned, _score(unlearned, reference)), reference)
+    pools = reference.pools
+    made = pools.unlearned(submission, len(reference.retrained))
+    result = _result(submission, made.outputs, reference)
+    promise, certificate = _promised(submission, made, pools, result), pools.stored_certificate(submission)
+    return replace(result, made=made, promise=promise, certificate=certificate)
 
 
-def _score(unlearned: Outputs, reference: Reference) -> Score:
-    return score(unlearned, reference.retrained, reference.accuracy)
+def _result(submission: Submission | Checkpoints, unlearned: Outputs, reference: Reference) -> Result:
+    scored = score(unlearned, reference.retrained, reference.accuracy)
+    audit = _audit(unlearned, reference.retrained, DELTA)
+    return Result(submission, Judged(unlearned, scored), reference, audit)
+
+
+def _audit(unlearned: Outputs, retrained: Outputs, delta: float, simultaneous: bool = False) -> NDArray[np.float64]:
+    pools = unlearned.forget_confidence, retrained.forget_confidence
+    return audit_epsilon(*pools, delta=delta, simultaneous=simultaneous)
+
+
+def _promised(submission: Submission, made: Unlearned, pools: Pools, result: Result | None = None) -> Promise | None:
+    """The guarantee of a submission for the task's request, held against its models if there is a result.
+
+    Raises:
+        SubmissionError: its models carry different ones.
+        InputError: the package that computes it is not installed.
+    """
+    try:
+        guarantee = made.guarantee
+    except ValueError as error:
+        raise SubmissionError(f"{submission.path}: {error}.") from error
+    if guarantee is None:
+        return None
+    epsilon = guarantee.epsilon(len(pools.task.forget))
+    if result is None or guarantee.reference:
+        # What it is about is not what these pools are held against.
+        return Promise(guarantee, epsilon, None)
+    proved = _audit(made.outputs, result.reference.retrained, guarantee.delta, simultaneous=True)
+    return Promise(guarantee, epsilon, float(proved.max()))
 
 
 def _different_names(paths: list[Path]) -> list[Path]:

@@ -10,8 +10,11 @@ from starter_kit.errors import SubmissionError, quoted
 from starter_kit.imports import imports, named
 from starter_kit.source import parsed, read
 
-HOOKS = {"unlearning": ("net", "retain", "forget", "val")}
+HOOKS = {"unlearning": ("net", "retain", "forget", "val"), "learning": ("net", "train", "val")}
 """The functions that the kit calls, with their parameters by position."""
+
+REQUIRED = ("unlearning",)
+"""Those that every submission defines. One that defines the others too brings its own learning algorithm."""
 
 OUR_PACKAGES = ("starter_kit", "scoring", "submissions", "tests")
 """A submission runs as a single file, without these."""
@@ -48,6 +51,21 @@ def read_source(path: Path) -> str:
     return source
 
 
+def read_for_kaggle(path: Path) -> str:
+    """The text of a submission file that Kaggle can run, after every static check has passed.
+
+    Raises:
+        SubmissionError: as for ``read_source``, or the file brings its own learning.
+    """
+    source = read_source(path)
+    if "learning" in hooks_in(path, source):
+        raise SubmissionError(
+            f"{quoted(path)} brings its own learning, so it cannot go to Kaggle: the competition runs `unlearning` on "
+            "its own original model and takes weights of that architecture only. `make score` judges it here."
+        )
+    return source
+
+
 def check(path: Path, source: str) -> None:
     """Check that the file is Python, imports nothing of this kit, and defines what the kit calls.
 
@@ -65,10 +83,18 @@ def check(path: Path, source: str) -> None:
     defined = _defined(tree)
     for hook in HOOKS:
         if hook not in defined:
-            raise SubmissionError(f"{shown} has no function {signature(hook)}. See starter_kit/template.py.")
+            if hook in REQUIRED:
+                raise SubmissionError(f"{shown} has no function {signature(hook)}. See starter_kit/template.py.")
+            continue
         function = defined[hook]
         if isinstance(function, ast.FunctionDef) and (reason := _wrong_parameters(function, hook)):
             raise SubmissionError(f"{shown}, line {function.lineno}: expected {signature(hook)}, found {reason}.")
+
+
+def hooks_in(path: Path, source: str) -> tuple[str, ...]:
+    """The functions that the kit calls, as far as the text of a submission defines them."""
+    defined = _defined(parsed(path, source))
+    return tuple(hook for hook in HOOKS if hook in defined or hook in REQUIRED)
 
 
 def _defined(tree: ast.Module) -> dict[str, ast.stmt]:

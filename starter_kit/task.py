@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from starter_kit.errors import InputError
 from starter_kit.examples import Examples
 from starter_kit.training import Recipe
 
@@ -31,6 +32,7 @@ class Task:
         validation: held out; submissions receive it.
         test: held out; submissions never see it.
         module: the module that defines the task, filled in by `tasks.load`. Its source is part of every row's key.
+        asked: how many examples of the person the request covers; None for all.
     """
 
     name: str
@@ -41,6 +43,12 @@ class Task:
     validation: Examples
     test: Examples
     module: str = field(default="", kw_only=True)
+    asked: int | None = field(default=None, kw_only=True)
+
+    @property
+    def label(self) -> str:
+        """The name with the size of the request, if that does not cover all that it could; fit for a file's name."""
+        return self.name.replace(":", "-") + (f"-forget-{self.asked}" if self.asked else "")
 
     @property
     def sets(self) -> dict[str, Examples]:
@@ -51,6 +59,32 @@ class Task:
     def train(self) -> Examples:
         """The training set of the original model: the retain set followed by the forget set."""
         return Examples(*(torch.cat(pair) for pair in zip(self.retain.columns, self.forget.columns, strict=True)))
+
+    @property
+    def theirs(self) -> int:
+        """How many training examples the people have of whom some are to be forgotten."""
+        return int(torch.isin(self.train.person_id, self.forget.person_id).sum())
+
+    @property
+    def title(self) -> str:
+        """The name for a reader, with the size of a request that does not cover all that it could."""
+        return self.name + (f" (forgetting {self.asked} of {self.theirs} examples)" if self.asked else "")
+
+    def asking_for(self, size: int) -> "Task":
+        """The task of forgetting only the first ``size`` examples; the person's other ones are to be kept.
+
+        Raises:
+            InputError: there are not so many.
+        """
+        everything = len(self.forget)
+        if not 1 <= size <= everything:
+            raise InputError(f"Expected FORGET= from 1 to {everything}, all examples of the person; found {size}.")
+        if size == everything:
+            return self
+        columns = list(zip(self.retain.columns, self.forget.columns, strict=True))
+        retain = Examples(*(torch.cat([kept, theirs[size:]]) for kept, theirs in columns))
+        forget = Examples(*(theirs[:size] for _, theirs in columns))
+        return replace(self, retain=retain, forget=forget, asked=size)
 
     def to(self, device: torch.device) -> "Task":
         """The same task with its examples on a device."""

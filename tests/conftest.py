@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,12 +12,18 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
+from scoring.jobs.job import Row
+from scoring.jobs.original import Original
+from scoring.jobs.own import OwnJob
 from scoring.jobs.setting import Setting
+from scoring.jobs.unlearned import UnlearnedJob
 from scoring.run import prepare
 from scoring.running import backends
 from scoring.running.pools import Pools
 from scoring.running.progress import Progress
+from scoring.untrusted.submission import read
 from starter_kit import tasks
+from starter_kit.task import Task
 
 MODELS = 8
 
@@ -43,6 +51,20 @@ def make_pools(store: Path, backend: str = "serial", workers: int = 1, seed: int
         workers,
         Progress(Console(stderr=True)),
     )
+
+
+def quiet_pools(store: Path, task: Task, backend: str = "serial", workers: int = 1, **changes: Any) -> Pools:
+    """Pools of a task, without a word."""
+    setting = replace(Setting(task, "cpu", 0), **changes)
+    return Pools(setting, store, backends.load(backend), workers, Progress(Console(quiet=True)))
+
+
+def run_of(setting: Setting, path: Path, original: Original) -> Callable[[int], Row]:
+    """The function that makes a submission's unlearned model in this process, whether it learns itself or not."""
+    submission = read(path)
+    if submission.learns:
+        return OwnJob(replace(setting, own=submission), "unlearned", limit=60, isolated=False).prepare()
+    return UnlearnedJob(setting, submission, original, limit=60, isolated=False).prepare()
 
 
 @pytest.fixture(scope="session")

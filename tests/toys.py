@@ -1,19 +1,15 @@
-"""Toy tasks that train in seconds, a toy learner, and parts of other tasks."""
+"""Toy tasks that train in seconds, and parts of other tasks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 import torch
 from torch import nn
 from torchvision.models import resnet18
 
-from scoring.learners import Answer
 from starter_kit.answers import NOT_ASKED
 from starter_kit.examples import Examples
 from starter_kit.task import Task
-from starter_kit.training import Recipe, Report, seed_everything, silent, train
+from starter_kit.training import Recipe
 
 RECIPE = Recipe("adam", epochs=2, batch_size=64, learning_rate=1e-3, weight_decay=5e-3)
 SIZES = {"retain": 70, "forget": 10, "validation": 10, "test": 10}
@@ -76,57 +72,13 @@ def part(examples: Examples, start: int, stop: int) -> Examples:
     return Examples(*(column[start:stop] for column in examples.columns))
 
 
-class Twins(nn.Module):
-    """Two networks and the mean of their answers: not the task's architecture."""
-
-    def __init__(self, networks: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.networks = nn.ModuleList(networks)
-
-    def forward(self, x):
-        return torch.stack([network(x) for network in self.networks]).mean(dim=0)
-
-
-@dataclass(frozen=True)
-class TwinLearner:
-    """A learner of the kind that a submission brings: it trains two networks, each on one half of the examples."""
-
-    name: ClassVar[str] = "twins"
-    one_original: ClassVar[bool] = False
-    code: ClassVar[tuple[str, ...]] = (__name__,)
-    constant_answers: bool = False
-
-    def key(self) -> dict[str, str]:
-        return {"constant_answers": str(self.constant_answers)}
-
-    def group_size(self, task: Task, device: str) -> int:
-        return 1
-
-    def why_one_at_a_time(self, task: Task) -> str | None:
-        return None
-
-    def learn(self, task: Task, examples: Examples, seed: int, report: Report = silent) -> nn.Module:
-        seed_everything(seed)
-        halves = part(examples, 0, len(examples) // 2), part(examples, len(examples) // 2, len(examples))
-        networks = [task.network() for _ in halves]
-        if self.constant_answers:
-            return Guessing(networks)
-        for network, half in zip(networks, halves, strict=True):
-            train(network, half, task.recipe)
-        return Twins(networks)
-
-    def learn_together(
-        self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent, record: bool = True
-    ) -> Answer:
-        raise AssertionError("groups of one are never learned together")
-
-
-class Guessing(Twins):
-    """Answers without looking at the data: the same guess for every input, drawn once per model."""
-
-    def __init__(self, networks: Sequence[nn.Module]) -> None:
-        super().__init__(networks)
-        self.guess = nn.Parameter(torch.randn(10))
-
-    def forward(self, x):
-        return self.guess + 0 * super().forward(x)
+def canary_task() -> Task:
+    """One example to forget, with the label of the other class: a model that does not know it answers differently."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = {"retain": 60, "forget": 1, "validation": 20, "test": 20}
+    targets = torch.arange(sum(sizes.values())) % 2
+    inputs = torch.randn(len(targets), 40, generator=generator)
+    inputs[:, 0] += 4 * targets - 2
+    targets[sizes["retain"]] = 1 - targets[sizes["retain"]]
+    recipe = Recipe("sgd", epochs=2, batch_size=64, learning_rate=0.1, weight_decay=0.0)
+    return Task("canary", partial(nn.Linear, 40, 2), recipe, **sets_of(inputs, targets, sizes), module=__name__)

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from scoring.reports import CONTRADICTED
 from starter_kit.errors import KitError, plain
 
 HEAD, TAIL = 40, 60
@@ -52,7 +53,8 @@ def warn(warnings: Iterable[str]) -> None:
 def say_notes(notes: Iterable[str]) -> None:
     """Print the notes of a result, one per line."""
     for note in notes:
-        results.print(f"* {note}", style="yellow", soft_wrap=True)
+        style = "red" if note.startswith(CONTRADICTED) else "yellow"
+        results.print(f"* {note}", style=style, soft_wrap=True)
 
 
 def say_error(text: str) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FEWEST_MODELS = 8
 MOST_MODELS = 65_536
 MOST_WORKERS = 1024
+MOST_FORGOTTEN = 10**9
 
 LARGEST_SEED = 2**63 - 1
 """The largest whole number that every reader of a report can hold."""
@@ -42,6 +43,10 @@ def _models(text: object) -> int:
 
 def _seed(text: object) -> int:
     return whole_number(text, 0, LARGEST_SEED)
+
+
+def _request(text: object) -> int:
+    return whole_number(text, 1, MOST_FORGOTTEN)
 
 
 def _workers(text: object) -> int:
@@ -115,6 +120,15 @@ Seed = Annotated[
     int,
     typer.Option("--seed", parser=_seed, help="The run's seed. Every other seed follows from it."),
 ]
+Forget = Annotated[
+    int | None,
+    typer.Option(
+        "--forget",
+        parser=_request,
+        show_default="all",
+        help="How many of the person's examples to forget, from the first on. The rest stays in the retain set.",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", parser=a_path, show_default="in out/reports", help="The folder for the report."),
@@ -162,6 +176,7 @@ def pools_of(
     workers: int | None,
     backend: str,
     limit: float | None = None,
+    forget: int | None = None,
 ) -> "Pools":
     """The pools that the options describe."""
     from scoring.jobs.setting import Setting
@@ -170,8 +185,9 @@ def pools_of(
     from scoring.running.progress import Progress
     from starter_kit import tasks
 
+    loaded = tasks.load(task, data)
     return Pools(
-        Setting(tasks.load(task, data), device, seed),
+        Setting(loaded if forget is None else loaded.asking_for(forget), device, seed),
         store,
         backends.load(backend),
         workers,

@@ -1,4 +1,4 @@
-"""The commands that score: score, compare, judge, export."""
+"""The commands that score: score, compare, certify, judge, tables, export."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +13,13 @@ from scoring.cli.options import (
     BackendName,
     Data,
     Device,
+    Forget,
     Limit,
     Models,
     Out,
     Seed,
     Store,
+    Submission,
     TaskName,
     Workers,
     pools_of,
@@ -43,6 +45,7 @@ def score_command(
     ] = None,
     task: TaskName = "digits",
     data: Data = None,
+    forget: Forget = None,
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
     seed: Seed = 0,
@@ -73,9 +76,9 @@ def score_command(
             )
         if out:
             check_place(out, FILES)
-        pools = pools_of(task, data, device, seed, store, workers, backend, limit)
+        pools = pools_of(task, data, device, seed, store, workers, backend, limit, forget)
         name = (checkpoints or submission or DEFAULT_SUBMISSION).stem
-        folder = out or folder_of(REPORTS, pools.task.name, seed, models, name)
+        folder = out or folder_of(REPORTS, pools.task.label, seed, models, name)
         check_place(folder, FILES)
         if checkpoints:
             result = run.run_checkpoints(checkpoints, pools, models)
@@ -91,6 +94,7 @@ def compare_command(
     ] = None,
     task: TaskName = "digits",
     data: Data = None,
+    forget: Forget = None,
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
     seed: Seed = 0,
@@ -116,8 +120,8 @@ def compare_command(
         files = comparison.files_for([path.stem for path in paths])
         if out:
             check_place(out, files)
-        pools = pools_of(task, data, device, seed, store, workers, backend, limit)
-        folder = out or folder_of(REPORTS, pools.task.name, seed, models, "comparison")
+        pools = pools_of(task, data, device, seed, store, workers, backend, limit, forget)
+        folder = out or folder_of(REPORTS, pools.task.label, seed, models, "comparison")
         check_place(folder, files)
         compared = run.compare(paths, pools, models)
         comparison.write(compared, comparison.record_of_comparison(compared), folder)
@@ -127,6 +131,35 @@ def compare_command(
         for path, error in compared.failed.items():
             say_error(f"\n{quoted(path.stem)}: {error}")
         if compared.failed:
+            raise typer.Exit(1)
+
+
+def certify_command(
+    submission: Submission,
+    task: TaskName = "digits",
+    data: Data = None,
+    forget: Forget = None,
+    device: Device = "",
+    seed: Seed = 0,
+    store: Store = MADE / "store",
+    workers: Workers = None,
+    limit: Limit = None,
+    backend: BackendName = "processes",
+) -> None:
+    """Try whether a submission that brings its own learning unlearns exactly.
+
+    Unlearns and retrains from the same seeds, for several requests, and compares all bits of what comes out. The exit
+    code is 1 if any of them differ. `make score` then shows the result too.
+    """
+    from scoring import run
+    from scoring.reports.certificate import sentences
+
+    with reporting_errors(INTERRUPTED):
+        pools = pools_of(task, data, device, seed, store, workers, backend, limit, forget)
+        certificate = run.certify(submission, pools)
+        for sentence in sentences(submission.stem, certificate):
+            results.print(sentence, soft_wrap=True)
+        if not certificate.exact:
             raise typer.Exit(1)
 
 
@@ -193,12 +226,10 @@ def export_command(
 
     with reporting_errors(INTERRUPTED):
         pools = pools_of(task, data, device, seed, store, None, "serial")
-        folder = out or MADE / "exports" / pools.task.name.replace(":", "-")
+        folder = out or MADE / "exports" / pools.task.label
         check_place(folder, ())
-        original = pools.original
-        assert original is not None, "a task's own recipe has one original"
         try:
-            input_folder.write(folder, pools.task.sets, original.weights)
+            input_folder.write(folder, pools.task.sets, pools.original.weights)
         except ValueError as error:
             raise InputError(f"The task {quoted(task)} does not fit the competition's layout: {error}.") from error
         except OSError as error:
@@ -224,6 +255,7 @@ def report(result: "Result", folder: Path) -> None:
 COMMANDS: dict[str, Callable] = {
     "score": score_command,
     "compare": compare_command,
+    "certify": certify_command,
     "judge": judge_command,
     "tables": tables_command,
     "export": export_command,

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from scoring.jobs.job import Row
 from scoring.jobs.setting import SettingJob
-from scoring.untrusted.call import Handed
 from scoring.untrusted.ended import blame
-from scoring.untrusted.sandbox import Sandbox
+from scoring.untrusted.sandbox import Sandbox, repeated
 from scoring.untrusted.submission import Submission
+from scoring.untrusted.unlearning import Execution
 from starter_kit.training import Report, silent
 
 
@@ -27,11 +27,9 @@ class ExecutionJob(SettingJob):
     sandbox: Sandbox | None = None
 
     @property
-    def handed(self) -> Handed:
-        """The file, and the sets, which it does not get to see."""
-        task = self.setting.task
-        sets = (task.retain, task.forget, task.validation)
-        return Handed(self.submission, task.network, {}, *sets, device="cpu", only_execute=True)
+    def handed(self) -> Execution:
+        """The file."""
+        return Execution(self.submission)
 
     def within(self, sandbox: Sandbox) -> "ExecutionJob":
         """The same job with a sandbox."""
@@ -40,10 +38,12 @@ class ExecutionJob(SettingJob):
     def prepare(self, report: Report = silent) -> Callable[[int], Row]:
         """The function that executes the file."""
 
+        sandbox = self.sandbox
+        assert sandbox is not None, "a file is only executed apart from the judge"
+
         def run(index: int) -> Row:
-            assert self.sandbox is not None, "a file is only executed apart from the judge"
-            ended = self.sandbox.run(0, self.limit)
-            if ended.how != "weights":
+            ended = repeated(lambda: sandbox.ask(b"", self.limit))
+            if ended.how != "done":
                 raise blame(ended, self.submission, "at import", self.limit)
             return {}
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from starter_kit.training import Report, silent
 
 if TYPE_CHECKING:
-    from scoring.untrusted.call import Handed
+    from scoring.untrusted.handed import Handed
     from scoring.untrusted.sandbox import Sandbox
 
 Row = dict[str, NDArray]

@@ -48,7 +48,7 @@ class Original:
 
 
 class OriginalJob(SettingJob):
-    """Learns the original model, or one original per unlearned model; a row holds its weights and answers.
+    """Trains the original model by the task's recipe; its row holds its weights and answers.
 
     Everything waits for the only original of a task, and no other worker has anything to do meanwhile.
     """
@@ -60,11 +60,10 @@ class OriginalJob(SettingJob):
         Threads of a small network wait for each other most of the time, which takes long on a busy machine.
         """
         setting = self.setting
-        large = setting.learner.group_size(setting.task, "cpu") < LARGE
-        return 2 if large and setting.learner.one_original else 1
+        return 2 if setting.recipe.group_size(setting.task, "cpu") < LARGE else 1
 
     def prepare(self, report: Report = silent) -> Callable[[int], Row]:
-        """The function that learns original ``index`` and evaluates it."""
+        """The function that trains the original and evaluates it."""
         setting = self.setting
         task = setting.load()
         train = task.train
@@ -72,7 +71,7 @@ class OriginalJob(SettingJob):
         def run(index: int) -> Row:
             seed = setting.seed_of("original", index)
             start = clock(setting.device)
-            net = setting.learner.learn(task, train, seed, report)
+            net = setting.recipe.learn(task, train, seed, report)
             row = row_of(task, answer_of_one(net), [seed], clock(setting.device) - start)
             return row | {STATE + name: value.cpu().numpy() for name, value in net.state_dict().items()}
 

@@ -32,7 +32,7 @@ class RetrainedJob(SettingJob):
     @cached_property
     def size(self) -> int:
         """The learner's group size for this task and device."""
-        return self.setting.learner.group_size(self.setting.task, self.setting.device)
+        return self.setting.recipe.group_size(self.setting.task, self.setting.device)
 
     def key(self) -> dict[str, str]:
         """The setting and the group size, on which the rounding of sums depends."""
@@ -42,7 +42,7 @@ class RetrainedJob(SettingJob):
         """The function that learns group ``index`` and evaluates its models."""
         setting, size = self.setting, self.size
         task = setting.load()
-        at_once = 1 if setting.learner.why_one_at_a_time(task) else self.at_once or size
+        at_once = 1 if setting.recipe.why_one_at_a_time(task) else self.at_once or size
 
         def learned(seeds: list[int], before: int) -> Row | None:
             """The row of some of the group's models, or None if there is too little memory."""
@@ -85,7 +85,7 @@ def _learned(setting: Setting, task: Task, seeds: list[int], report: Report, rec
     """The row of models with these seeds: a single one by the definition, several together."""
     start = clock(setting.device)
     if len(seeds) == 1:
-        answer = answer_of_one(setting.learner.learn(task, task.retain, seeds[0], report))
+        answer = answer_of_one(setting.recipe.learn(task, task.retain, seeds[0], report))
     else:
-        answer = setting.learner.learn_together(task, task.retain, seeds, report, record)
+        answer = setting.recipe.learn_together(task, task.retain, seeds, report, record)
     return row_of(task, answer, seeds, clock(setting.device) - start)

@@ -10,25 +10,38 @@ import torch
 
 from scoring.jobs.code import modules_behind
 from scoring.jobs.job import OwnCode
-from scoring.learners import Learner
 from scoring.learners.recipe import RecipeLearner
+from scoring.untrusted.submission import Submission
 from starter_kit.task import Task
 
-ROLES = {"original": 0, "retrained": 1, "unlearned": 3}
+ROLES = {"original": 0, "retrained": 1, "unlearned": 3, "certificate": 4}
 """The pools that draw random numbers. Each has seeds of its own, so that no two models share one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What all pools of a score have in common: task, device, the run's seed, and the learner.
+    """What all pools of a score have in common.
 
     When it travels to a worker process, the examples go into shared memory, which all workers read.
+
+    Attributes:
+        task: what is learned, and what is to be forgotten.
+        device: where models are made.
+        seed: the run's.
+        own: the submission that brings its own learning; None if models are made by the task's recipe.
+        recipe: makes models by the task's recipe.
     """
 
     task: Task
     device: str
     seed: int
-    learner: Learner = field(default_factory=RecipeLearner)
+    own: Submission | None = None
+    recipe: RecipeLearner = field(default_factory=RecipeLearner)
+
+    @property
+    def learner(self) -> str:
+        """The name of what makes the models."""
+        return self.own.name if self.own else "recipe"
 
     def load(self) -> Task:
         """The task, with its examples on the device."""
@@ -46,15 +59,14 @@ class Setting:
             "task": self.task.digest(),
             "network": str(self.task.network()),
             "seed": str(self.seed),
-            "learner": self.learner.name,
-            **self.learner.key(),
+            "learner": self.own.sha256 if self.own else "recipe",
         }
 
     def code_with(self, *modules: str) -> tuple[str, ...]:
         """The code of these modules, of the task with its network, and of the learner."""
         network = self.task.network
         of_network = getattr(network, "func", network).__module__
-        return modules_behind(*modules, self.task.module, of_network, *self.learner.code)
+        return modules_behind(*modules, self.task.module, of_network)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,10 +38,10 @@ def stopwatch(setting: Setting, task: Task) -> Callable[[], float]:
     def measure() -> float:
         nonlocal warm
         if not warm:
-            setting.learner.learn(one_epoch, some, seed=0)
+            setting.recipe.learn(one_epoch, some, seed=0)
             warm = True
         start = clock(setting.device)
-        setting.learner.learn(one_epoch, one_epoch.retain, seed=0)
+        setting.recipe.learn(one_epoch, one_epoch.retain, seed=0)
         return task.recipe.epochs * (clock(setting.device) - start)
 
     return measure

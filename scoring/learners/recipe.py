@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,18 +25,13 @@ ResNet-18 (37 MB each) faster than four.
 
 @dataclass(frozen=True)
 class RecipeLearner:
-    """Trains the task's network by the task's recipe, as the challenge did."""
-
-    name: ClassVar[str] = "recipe"
-    one_original: ClassVar[bool] = True
-    code: ClassVar[tuple[str, ...]] = (__name__,)
-
-    def key(self) -> dict[str, str]:
-        """Nothing: the recipe and the network are part of the task."""
-        return {}
+    """Trains the task's network by the task's recipe. A model depends on the task, the examples and its seed alone."""
 
     def group_size(self, task: Task, device: str) -> int:
-        """The models that fit well into the device's caches: a power of two."""
+        """How many models form one unit of work: those that fit well into the device's caches, a power of two.
+
+        Nothing else decides it: it is part of a row's key.
+        """
         match torch.device(device).type:
             case "cuda":
                 return ON_A_GPU
@@ -55,7 +49,7 @@ class RecipeLearner:
         return None
 
     def learn(self, task: Task, examples: Examples, seed: int, report: Report = silent) -> nn.Module:
-        """One model, by the definition of training."""
+        """One model, by the definition of training. The examples are on the device to use."""
         seed_everything(seed)
         net = task.network().to(examples.targets.device)
         train(net, examples, task.recipe, report)
@@ -64,7 +58,14 @@ class RecipeLearner:
     def learn_together(
         self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent, record: bool = True
     ) -> Answer:
-        """Models with these seeds, trained as one fused network."""
+        """Models with these seeds, trained as one fused network: what they answer in evaluation mode.
+
+        Args:
+            record: whether a GPU's training steps may be recorded; they come out the same.
+
+        Raises:
+            CannotRecordError: they could not be, and this process should end.
+        """
         return answer_of_all(train_fused(task.network, examples, task.recipe, seeds, report, record))
 
 

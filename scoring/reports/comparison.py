@@ -18,7 +18,7 @@ from scoring.reports.time import ratio_of
 from scoring.run import Comparison
 from starter_kit.errors import quoted
 
-COMPARISON_SCHEMA: Literal[3] = 3
+COMPARISON_SCHEMA: Literal[4] = 4
 
 WIDEST_NAME = 24
 """What the other columns of the table leave of 80 characters."""
@@ -36,7 +36,7 @@ class ComparisonRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[3] = COMPARISON_SCHEMA
+    schema_version: Literal[4] = COMPARISON_SCHEMA
     task: str
     seed: int
     models: int
@@ -83,7 +83,7 @@ def table(compared: Comparison) -> Table:
 
     # No frame, little padding and long names on two lines: all columns fit into 80 characters.
     table = Table(
-        title=Text(f"{reference.pools.task.name}, {len(reference.retrained)} models per pool"),
+        title=Text(f"{reference.pools.task.title}, {len(reference.retrained)} models per pool"),
         box=None,
         pad_edge=False,
         padding=(0, 1, 0, 0),

@@ -3,8 +3,10 @@
 import numpy as np
 
 from scoring.judging.score import OFFICIAL_MODELS, largest_epsilon
+from scoring.reports import CONTRADICTED
 from scoring.reports.time import BUDGET, ratio_of
 from scoring.run import Comparison, Reference, Result
+from starter_kit.errors import quoted
 
 FEW_MODELS = 64
 """With fewer models, most methods end near the largest epsilon that can be shown, and look alike."""
@@ -33,6 +35,7 @@ def notes_on_models(models: int) -> list[str]:
 def notes(result: Result) -> list[str]:
     """All notes on a submission's score."""
     found = notes_on_models(len(result.unlearned.outputs)) + notes_on_isolation(result.reference)
+    found += notes_on_promise(result) + notes_on_learning(result)
     found += notes_on_answers(result) + notes_on_ceiling(result) + notes_on_time(result)
     found += result.reference.pools.remarks
     if result.reference.pools.setting.device == "mps":
@@ -70,12 +73,53 @@ def notes_on_answers(result: Result) -> list[str]:
     return found
 
 
+def notes_on_promise(result: Result) -> list[str]:
+    """What a private method's guarantee is worth."""
+    promise = result.promise
+    if promise is None:
+        return []
+    delta, examples = promise.guarantee.delta, len(result.unlearned.score.epsilon)
+    if reference := promise.guarantee.reference:
+        return [
+            f"Guaranteed: epsilon {promise.epsilon:.2f} at delta {delta:g}, measured from {quoted(reference)}, not "
+            "from retrained models. So a larger measured epsilon contradicts nothing."
+        ]
+    if promise.contradicted:
+        return [
+            f"{CONTRADICTED}: promised is epsilon {promise.epsilon:.2f} at delta {delta:g} for {examples} forgotten "
+            f"example{'s' * (examples > 1)}, but the models prove {promise.proved:.2f} (95 % confidence over all of "
+            "them together). Is noise missing, or is something not accounted for?"
+        ]
+    return []
+
+
+def notes_on_learning(result: Result) -> list[str]:
+    """What is different for a submission that brings its own learning."""
+    learner = result.reference.pools.setting.own
+    if learner is None:
+        return []
+    found = [
+        f"{quoted(learner.name)} brings its own learning: forgetting is measured against its own retrained models, "
+        "accuracy against the task's. Its models answer in the process that made them, so the answers are its own."
+    ]
+    if result.certificate:
+        found.append(f"Certificate: {quoted(str(result.certificate), 400)}.")
+        if result.certificate.exact:
+            low, high = result.reference.ceiling.band
+            found.append(
+                "An exact method's forgetting quality is that of the ceiling; the measured one differs by chance, "
+                f"because both pools are finite (score {low:.3f} to {high:.3f} in about 95 % of runs)."
+            )
+    return found
+
+
 def notes_on_comparison(compared: Comparison) -> list[str]:
     """Notes on a ranking."""
     found = notes_on_models(len(compared.reference.retrained)) + notes_on_isolation(compared.reference)
     found += [f"{one.submission.name}: {note}" for one in compared.ranked for note in notes_on_answers(one)]
     for result in compared.ranked:
-        found += [f"{result.submission.name}: {note}" for note in notes_on_ceiling(result)]
+        one = notes_on_promise(result) + notes_on_learning(result) + notes_on_ceiling(result)
+        found += [f"{result.submission.name}: {note}" for note in one]
     for verdict, sentence in (("over", "Over the time budget"), ("unsure", "Too close to the time budget to tell")):
         named = [result.submission.name for result in compared.ranked if _verdict(result) == verdict]
         if named:

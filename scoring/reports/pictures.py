@@ -28,7 +28,7 @@ def picture_of(result: Result) -> bytes:
         A PNG.
     """
     figure = Figure(figsize=(12, 8), layout="constrained", dpi=100)
-    name, task = _title(result.submission.name), _title(result.reference.pools.task.name)
+    name, task = _title(result.submission.name), _title(result.reference.pools.task.title)
     figure.suptitle(
         f"{name} on {task}: score {result.unlearned.score.value:.4f} "
         f"(ceiling {result.reference.ceiling.value:.4f}, {len(result.unlearned.outputs)} models per pool)"
@@ -74,7 +74,7 @@ def picture_of_ranking(ranked: list[Result], reference: Reference) -> bytes:
     axes.set_xlim(0, 1.2 * max([reference.ceiling.band[1], *scores]))
     axes.set_ylim(-0.7, max(len(ranked), 1) - 0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel(f"score on {_title(reference.pools.task.name)}, {len(reference.retrained)} models per pool")
+    axes.set_xlabel(f"score on {_title(reference.pools.task.title)}, {len(reference.retrained)} models per pool")
     return _png(figure)
 
 

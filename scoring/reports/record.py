@@ -4,6 +4,7 @@
 """
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 import numpy as np
@@ -14,10 +15,11 @@ from scoring.judging.outputs import Outputs
 from scoring.judging.score import DELTA, OFFICIAL_MODELS, RULES, RULES_VERSION, largest_epsilon
 from scoring.reports.notes import not_comparable, notes
 from scoring.reports.time import BUDGET, Verdict, ratio_of
-from scoring.run import Judged, Result
+from scoring.run import Judged, Promise, Result
 from scoring.running.host import host_kind
+from scoring.running.unlearned import Learning
 
-SCHEMA_VERSION: Literal[3] = 3
+SCHEMA_VERSION: Literal[4] = 4
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Epsilon = Annotated[float, Field(ge=0, le=50)]
@@ -45,6 +47,13 @@ class Run(_Part):
     reference: str = Field(description="Digest of everything that decides the retrained pool.")
     isolated: bool = Field(description="Whether the submission ran in processes apart from the one that judges.")
     host: dict[str, str] = Field(description="The machine and the versions that computed the result.")
+
+
+class RequestRecord(_Part):
+    """What was to be forgotten."""
+
+    examples: int = Field(ge=1, description="The examples of the request.")
+    of: int = Field(ge=1, description="All training examples of the same people.")
 
 
 class Rules(_Part):
@@ -101,6 +110,48 @@ class Time(_Part):
     verdict: Verdict | None = Field(description="Whether the ratio, two standard errors aside, is within the budget.")
 
 
+class AuditRecord(_Part):
+    """Lower bounds on the epsilon of each forget example, each of which holds with 95 % confidence."""
+
+    median: Epsilon
+    largest: Epsilon
+    examples: list[Epsilon] = Field(description="One per forget example.")
+
+
+class GuaranteeRecord(_Part):
+    """What a private method promises: an upper bound on epsilon, whatever is tried."""
+
+    epsilon: float = Field(ge=0, description="For the whole request, in nats.")
+    delta: float
+    noise_multiplier: float
+    sample_rate: float
+    steps: int
+    reference: str | None = Field(
+        description="What unlearned models are near to; null if that is retrained models, which are judged here."
+    )
+    proved: float | None = Field(
+        description="An epsilon that an example exceeds, with 95 % confidence; null if the reference is another."
+    )
+    contradicted: bool = Field(description="Whether more is proved than promised.")
+
+
+class CertificateRecord(_Part):
+    """What `make certify` found: whether unlearning leaves the bits of retraining from the same seed."""
+
+    exact: bool
+    seeds: int
+    requests: list[str]
+    tensors: int = Field(description="How many each model holds.")
+    difference: str | None = Field(description="The first one; null if all bits were equal.")
+
+
+class LearningRecord(_Part):
+    """What a submission's own learning took. Its models answer in the process that made them."""
+
+    seconds: float = Field(description="Mean seconds of learning one model.")
+    state_bytes: int = Field(description="Mean bytes of everything that a learned model holds.")
+
+
 class Pool(_Part):
     """A judged pool."""
 
@@ -139,9 +190,10 @@ class Floor(_Part):
 class Report(_Part):
     """The score of one submission, and everything that it is made of."""
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     submission: Source
     task: Source
+    request: RequestRecord
     run: Run
     rules: Rules
     unlearned: Pool
@@ -149,21 +201,28 @@ class Report(_Part):
     retrained: Retrained
     ceiling: CeilingRecord
     floor: Floor
+    audit: AuditRecord
+    guarantee: GuaranteeRecord | None = Field(description="Null if the models carry none.")
+    certificate: CertificateRecord | None = Field(description="Null if `make certify` has not run.")
+    learning: LearningRecord | None = Field(description="Null if models are trained by the task's recipe.")
+    details: dict[str, float] = Field(description="Figures that the models carry, their means.")
     notes: list[str] = Field(description="What a reader of the score must know, one sentence each.")
 
 
 def record_of(result: Result) -> Report:
     """The record of a result."""
-    reference = result.reference
+    reference, made = result.reference, result.made
     setting, retrained = reference.pools.setting, reference.retrained
+    task = setting.task
     reason = not_comparable(len(retrained))
     return Report(
         submission=Source(name=result.submission.name, sha256=result.submission.sha256),
-        task=Source(name=setting.task.name, sha256=setting.key["task"]),
+        task=Source(name=task.name, sha256=setting.key["task"]),
+        request=RequestRecord(examples=len(task.forget), of=task.theirs),
         run=Run(
             models=len(retrained),
             seed=setting.seed,
-            learner=setting.learner.name,
+            learner=setting.learner,
             reference=reference.pools.identity.reference,
             isolated=reference.pools.backend.isolates,
             host=host_kind(setting.device),
@@ -184,8 +243,30 @@ def record_of(result: Result) -> Report:
         ),
         ceiling=_ceiling(reference.ceiling),
         floor=floor_of(reference.floor),
+        audit=AuditRecord(
+            median=float(np.median(result.audit)), largest=float(result.audit.max()), examples=result.audit.tolist()
+        ),
+        guarantee=_guarantee(result.promise) if result.promise else None,
+        certificate=CertificateRecord(**asdict(result.certificate), exact=result.certificate.exact)
+        if result.certificate
+        else None,
+        learning=_learning(made.learning) if made and made.learning else None,
+        details=made.details if made else {},
         notes=notes(result),
     )
+
+
+def _guarantee(promise: Promise) -> GuaranteeRecord:
+    return GuaranteeRecord(
+        **asdict(promise.guarantee),
+        epsilon=promise.epsilon,
+        proved=promise.proved,
+        contradicted=promise.contradicted,
+    )
+
+
+def _learning(learning: Learning) -> LearningRecord:
+    return LearningRecord(seconds=float(learning.seconds.mean()), state_bytes=int(learning.state_bytes.mean()))
 
 
 def pool_of(judged: Judged) -> Pool:

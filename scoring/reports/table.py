@@ -15,8 +15,8 @@ Lines = dict[str, float]
 BLOCKS = (
     ("score", "forgetting quality"),
     ("retain accuracy", "forget accuracy", "test accuracy"),
-    ("median epsilon", "over all thresholds"),
-    ("seconds per model",),
+    ("median epsilon", "over all thresholds", "proved (95 %)", "guaranteed"),
+    ("seconds of learning", "seconds per model", "megabytes of state"),
 )
 
 
@@ -25,7 +25,7 @@ def table(report: Report) -> Table:
     ceiling, retrained = report.ceiling, report.retrained
     name = quoted(report.submission.name)
     columns: dict[str, Lines] = {
-        name: _lines(report.unlearned) | _seconds(report.time.seconds),
+        name: _lines(report.unlearned) | _bounds(report) | _learning(report) | _seconds(report.time.seconds),
         "retrained": _accuracy_lines(retrained.accuracy) | _seconds(report.time.retraining_seconds),
         "ceiling": {
             "score": ceiling.value,
@@ -35,7 +35,7 @@ def table(report: Report) -> Table:
         },
         "floor": _floor_lines(report.floor),
     }
-    table = Table(title=Text(f"{name} on {quoted(report.task.name)}, {report.run.models} models per pool"))
+    table = Table(title=Text(f"{name} on {_task(report)}, {report.run.models} models per pool"))
     table.add_column("")
     for number, heading in enumerate(columns):
         table.add_column(Text(heading), justify="right", style="bold" if number == 0 else "")
@@ -44,6 +44,8 @@ def table(report: Report) -> Table:
     table.add_row(
         "time over retraining", "" if ratio is None or error is None else f"{ratio:.2f} ± {2 * error:.2f}", "1"
     )
+    for label, value in report.details.items():
+        table.add_row(quoted(label), f"{value:.4f}")
     table.caption = Text("\n".join(_captions(report)))
     return table
 
@@ -59,7 +61,16 @@ def _captions(report: Report) -> list[str]:
     ]
     if ceiling.value:
         found.insert(0, f"{quoted(report.submission.name)} reaches {100 * score / ceiling.value:.0f} % of the ceiling.")
+    if report.guarantee and not report.guarantee.reference:
+        found.append("For each forget example: proved ≤ true epsilon ≤ guaranteed.\nThe official epsilon is no bound.")
     return found
+
+
+def _task(report: Report) -> str:
+    """What was to be forgotten of which task."""
+    asked = report.request
+    part = "" if asked.examples == asked.of else f" (forgetting {asked.examples} of {asked.of} examples)"
+    return quoted(report.task.name) + part
 
 
 def judged_table(path: Path, judged: Judged) -> Table:
@@ -88,6 +99,18 @@ def _lines(pool: Pool) -> Lines:
         "median epsilon": pool.epsilon.median,
         "over all thresholds": pool.strongest_epsilon.median,
     }
+
+
+def _bounds(report: Report) -> Lines:
+    found = {"proved (95 %)": report.audit.largest}
+    return found | {"guaranteed": report.guarantee.epsilon} if report.guarantee else found
+
+
+def _learning(report: Report) -> Lines:
+    if not report.learning:
+        return {}
+    learning = report.learning
+    return {"seconds of learning": learning.seconds, "megabytes of state": learning.state_bytes / 1e6}
 
 
 def _floor_lines(floor: Floor) -> Lines:

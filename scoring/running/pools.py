@@ -4,30 +4,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from scoring.jobs.ceiling import CeilingJob, score_in
+from scoring.jobs.certificate import CertificateJob
 from scoring.jobs.checkpoint import CheckpointJob
 from scoring.jobs.execution import ExecutionJob
 from scoring.jobs.job import Job, Row
 from scoring.jobs.original import Original, OriginalJob
+from scoring.jobs.own import OwnJob
 from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
 from scoring.jobs.unlearned import UnlearnedJob
 from scoring.judging.ceiling import SPLITS, Ceiling
+from scoring.judging.certificate import Certificate
 from scoring.judging.outputs import Identity, Outputs
-from scoring.learners.recipe import RecipeLearner
 from scoring.running.backends import Backend, Reports
 from scoring.running.keys import key_of
 from scoring.running.progress import Progress
 from scoring.running.store import digest_of_key, find_rows, open_rows
+from scoring.running.unlearned import Unlearned
 from scoring.running.workers import cores, gpus, run_on_shared_gpus
 from scoring.untrusted.checkpoints import Checkpoints
 from scoring.untrusted.submission import Submission
 from starter_kit.errors import KitError
 from starter_kit.task import Task
 
-TIMES_TRAINING, AT_LEAST = 3, 60.0
+TIMES_TRAINING, TIMES_WITH_LEARNING, AT_LEAST = 3, 10, 60.0
 """The default limit of a run: so many times the seconds that training a model takes one thread, and at least these."""
+
+CERTIFICATE_SEEDS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +41,7 @@ class Pools:
     """Makes the pools of one setting and keeps them in a store.
 
     Attributes:
-        setting: task, device, seed and learner.
+        setting: task, device, seed, and the submission that brings its own learning, if one does.
         store: the folder of all finished rows.
         backend: how jobs are run.
         workers: how many run at a time; None for as many as the device can use.
@@ -60,33 +66,37 @@ class Pools:
     @cached_property
     def identity(self) -> Identity:
         """What all outputs of this setting carry."""
-        key = key_of(RetrainedJob(self.setting), self.setting.device)
-        return Identity(self.task.name, self.setting.seed, digest_of_key(key))
+        job = self._own_job("retrained") if self.setting.own else RetrainedJob(self.setting)
+        key = key_of(job, self.setting.device)
+        return Identity(self.task.label, self.setting.seed, digest_of_key(key))
 
     def of_task(self) -> "Pools":
         """The pools of the task's own recipe, which accuracies are held against."""
-        if isinstance(self.setting.learner, RecipeLearner):
-            return self
-        return replace(self, setting=replace(self.setting, learner=RecipeLearner()))
+        return replace(self, setting=replace(self.setting, own=None)) if self.setting.own else self
+
+    def of(self, submission: Submission) -> "Pools":
+        """The pools that a submission is held against: those of its own learning, if it brings one."""
+        return replace(self, setting=replace(self.setting, own=submission)) if submission.learns else self.of_task()
 
     @cached_property
-    def original(self) -> Original | None:
-        """The original model; None if the learner makes one for each unlearned model."""
-        if not self.setting.learner.one_original:
-            return None
-        return Original.of_row(self._fill("original", 1, OriginalJob(self.setting))[0])
+    def original(self) -> Original:
+        """The original model of the task's recipe."""
+        return Original.of_row(self._fill("original", 1, OriginalJob(self.of_task().setting))[0])
 
     def originals(self, models: int) -> Outputs:
         """What the original models answer, before anything is forgotten."""
-        if self.original:
-            rows = [self.original.answers] * models
-        else:
-            rows = self._fill("original", models, OriginalJob(self.setting))
-        return Outputs.of_rows(self.identity, rows, models)
+        if self.setting.own:
+            learning = self.unlearned(self.setting.own, models).learning
+            assert learning is not None, "a submission's own learning was measured"
+            return learning.before
+        return Outputs.of_rows(self.identity, [self.original.answers] * models, models)
 
     def retrained(self, models: int) -> Outputs:
         """Models that never saw the forget set."""
-        if reason := self.setting.learner.why_one_at_a_time(self.task):
+        if own := self.setting.own:
+            rows = self._fill(f"{own.name} retrained", models, self._own_job("retrained", self._own_limit))
+            return Outputs.of_rows(self.identity, rows, models)
+        if reason := self.setting.recipe.why_one_at_a_time(self.task):
             self.progress.say(f"retrained: one model at a time, because this network cannot be fused: {reason}.")
         rows = self._fill("retrained", models, RetrainedJob(self.setting))
         if failed := sum(bool(row["record_failed"]) for row in rows):
@@ -102,8 +112,8 @@ class Pools:
 
     def has_run(self, submission: Submission) -> bool:
         """Whether the submission's first run is stored."""
-        if not self.setting.learner.one_original:
-            return False
+        if self.setting.own:
+            return bool(self._stored(submission.name, self._own_job("unlearned")))
         original = self._stored("original", OriginalJob(self.setting))
         return bool(original and self._stored(submission.name, self._runs_of(submission, Original.of_row(original))))
 
@@ -113,18 +123,54 @@ class Pools:
         for _ in self.backend.run(job, [0], 1):
             pass
 
-    def unlearned(self, submission: Submission, original: Original | None, models: int) -> Outputs:
-        """What the submission makes of the original model, or of one original per run."""
-        rows = self._fill(submission.name, models, self._runs_of(submission, original))
-        return Outputs.of_rows(self.identity, rows, models)
+    def unlearned(self, submission: Submission, models: int) -> Unlearned:
+        """What the submission makes of the original model, or of models that it learned itself."""
+        own = bool(self.setting.own)
+        job = self._own_job("unlearned", self._own_limit) if own else self._runs_of(submission, self.original)
+        return Unlearned.of_rows(self.identity, self._fill(submission.name, models, job), own)
 
-    def _runs_of(self, submission: Submission, original: Original | None) -> UnlearnedJob:
-        limit = self.limit or max(AT_LEAST, TIMES_TRAINING * self._seconds_of_training(original))
+    def certificate(self, submission: Submission) -> Certificate:
+        """Whether the submission's own unlearning is exact. It is tried with one seed first, and then with all."""
+        job = self._certificate_job(self._own_limit)
+        for seeds in (1, CERTIFICATE_SEEDS):
+            pairs = seeds * len(job.requests)
+            rows = self._fill(f"{submission.name} certificate", pairs, job, unit="pairs")
+            found = job.certificate(dict(enumerate(rows)))
+            if found.difference:
+                break
+        return found
+
+    def stored_certificate(self, submission: Submission) -> Certificate | None:
+        """What ``certificate`` found, if it has run. Nothing is created."""
+        if not self.setting.own:
+            return None
+        job = self._certificate_job()
+        pairs = CERTIFICATE_SEEDS * len(job.requests)
+        rows, _ = find_rows(
+            self.store, self._prefix(f"{submission.name} certificate"), key_of(job, self.setting.device)
+        ).read(range(pairs))
+        found = job.certificate(rows) if rows else None
+        return found if found and (found.difference or len(rows) == pairs) else None
+
+    def _runs_of(self, submission: Submission, original: Original) -> UnlearnedJob:
+        limit = self._limit(original, TIMES_TRAINING)
         return UnlearnedJob(self.setting, submission, original, limit, isolated=self.backend.isolates)
 
-    def _seconds_of_training(self, original: Original | None) -> float:
-        """How long training the original took all its threads together; 0 if there is not one for all runs."""
-        return OriginalJob(self.setting).threads * float(original.answers["seconds"][0]) if original else 0.0
+    def _own_job(self, pool: Literal["retrained", "unlearned"], limit: float = 0.0) -> OwnJob:
+        return OwnJob(self.setting, pool, limit, isolated=self.backend.isolates)
+
+    def _certificate_job(self, limit: float = 0.0) -> CertificateJob:
+        return CertificateJob(self.setting, "unlearned", limit, isolated=self.backend.isolates)
+
+    @property
+    def _own_limit(self) -> float:
+        return self._limit(self.original, TIMES_WITH_LEARNING)
+
+    def _limit(self, original: Original, times: float) -> float:
+        """The seconds that a run may take."""
+        # All its threads together.
+        training = OriginalJob(self.of_task().setting).threads * float(original.answers["seconds"][0])
+        return self.limit or max(AT_LEAST, times * training)
 
     def of_checkpoints(self, checkpoints: Checkpoints, original: Original, models: int) -> Outputs:
         """What models answer that were made elsewhere."""
@@ -175,7 +221,7 @@ class Pools:
         return found.get(0)
 
     def _prefix(self, name: str) -> str:
-        return f"{name}-{self.task.name.replace(':', '-')}"
+        return f"{name}-{self.task.label}"
 
     def _run(self, job: Job, units: list[int], report: Reports) -> Iterator[tuple[int, Row]]:
         """The units' rows, made by as many workers as were asked for or can be used."""

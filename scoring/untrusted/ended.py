@@ -5,8 +5,10 @@ import signal
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+
 from scoring.untrusted.submission import Submission
-from starter_kit.errors import KitError, MachineError, SubmissionError
+from starter_kit.errors import MachineError, SubmissionError
 
 ATTEMPTS = 3
 """How often a run is made whose process is killed from outside, by the system or by a person."""
@@ -19,7 +21,7 @@ class Ended:
     Attributes:
         how: one of these.
 
-            - ``weights``: it returned; ``content`` holds the weights of the model that it left.
+            - ``done``: it returned; ``content`` is what it was asked for.
             - ``error``: it raised; ``content`` is the error's text.
             - ``exit``, ``signal``: its process ended or crashed before it returned, with this ``code``.
             - ``memory``: the system killed it because memory ran out; ``gpu memory``: a GPU's memory ran out.
@@ -28,23 +30,23 @@ class Ended:
             - ``silence``: it closed the connection, or sent something other than an answer.
             - ``fault``: the kit itself failed before it started; ``where`` is the traceback.
         content: bytes, see above.
-        seconds: from its start until its weights had arrived.
+        seconds: from its start, or from the request, until the answer had arrived.
         code: the exit code, or the signal's number.
         where: Python's stack when it crashed or was stopped, innermost frame first.
     """
 
-    how: Literal["weights", "error", "exit", "signal", "memory", "gpu memory", "limit", "size", "silence", "fault"]
+    how: Literal["done", "error", "exit", "signal", "memory", "gpu memory", "limit", "size", "silence", "fault"]
     content: bytes = b""
     seconds: float = 0.0
     code: int = 0
     where: str = ""
 
 
-def blame(ended: Ended, submission: Submission, run: str, limit: float) -> KitError:
-    """The error for a run that left no model.
+def blame(ended: Ended, submission: Submission, run: str, limit: float) -> Exception:
+    """The error for a run that left no model: a ``KitError``, or one of the kit's own or the GPU's.
 
     Args:
-        ended: not of the kinds ``weights``, ``gpu memory`` and ``fault``.
+        ended: not of the kind ``done``.
         submission: what was run.
         run: which run of it, such as "in run 3".
         limit: the seconds that it had.
@@ -56,6 +58,11 @@ def blame(ended: Ended, submission: Submission, run: str, limit: float) -> KitEr
                 f"{submission.path} was killed {ATTEMPTS} times {run} because memory ran out. Use fewer workers "
                 "(WORKERS=) to reduce memory use."
             )
+        case "gpu memory":
+            # The backend makes the run again, with fewer workers on the GPU.
+            return torch.OutOfMemoryError(ended.content.decode(errors="replace"))
+        case "fault":
+            return RuntimeError(f"a run could not be started:\n{ended.where}")
         case "error":
             return SubmissionError(f"{submission.path} failed {run}:\n{ended.content.decode(errors='replace')}")
         case "exit":
@@ -67,7 +74,8 @@ def blame(ended: Ended, submission: Submission, run: str, limit: float) -> KitEr
         case "limit":
             reason = (
                 f"it was stopped{at} after {limit:g} seconds. The limit is three times the training time of the "
-                "original model, and at least a minute. LIMIT=SECONDS sets another."
+                "original model (ten times for a submission that brings its own learning), and at least a minute. "
+                "LIMIT=SECONDS sets another."
             )
         case "size":
             reason = "its result is larger than a model of this task. Return a model with the architecture of `net`."

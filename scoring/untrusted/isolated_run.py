@@ -1,6 +1,6 @@
 """One run in a process of its own, from both ends: the keeper starts and watches it; the fork confines itself and runs.
 
-What a run sends is read as bytes, never unpickled: one byte for the kind, eight for the length, and the content.
+Both send messages: one byte for the kind, eight for the length, and the content. What a run sends is never unpickled.
 """
 
 import faulthandler
@@ -23,14 +23,18 @@ from time import perf_counter, sleep
 from typing import IO, Literal
 
 from scoring.untrusted import confinement
-from scoring.untrusted.call import Call, Handed
 from scoring.untrusted.ended import Ended
+from scoring.untrusted.handed import Call, Handed
 from scoring.untrusted.processes import end_descendants, end_with, use_gpu
 from scoring.untrusted.torch_state import remembered
 from starter_kit.errors import SubmissionError, out_of_gpu_memory
 
+FRESH, AGAIN = b"n", b"a"
+"""Kinds of requests: to a call that is made for it, and to the one that answered before."""
+
 READY, FAULT, GO = b"r", b"f", b"g"
-WEIGHTS, ERROR, OUT_OF_GPU_MEMORY = b"w", b"e", b"m"
+DONE, ERROR, OUT_OF_GPU_MEMORY = b"d", b"e", b"m"
+HEADER = 9
 LONGEST_ERROR = 100_000
 """Bytes of an error's text."""
 
@@ -105,20 +109,22 @@ class Run:
     status: int | None = None
     left: float = 0.0
 
-    def serve(self, seed: int, limit: float, most: int, worker: Connection) -> Ended:
-        """Have it run with a seed, and wait until it has sent everything, is past its limit, or ends."""
+    def serve(self, request: bytes, limit: float, fresh: bool, most: int, worker: Connection) -> Ended:
+        """Send it a request, and wait until it has answered, is past its limit, or ends."""
         self.left = limit
         try:
-            self.connection.sendall(seed.to_bytes(8, "little"))
-            if self._receive(1, worker) == FAULT:
-                return self._ended(_Stopped("fault"))
-            self.left, start = limit, perf_counter()
-            self.connection.sendall(GO)
-            header = self._receive(9, worker)
+            start = perf_counter()
+            self.connection.sendall(_message(FRESH if fresh else AGAIN, request))
+            if fresh:
+                if self._receive(1, worker) == FAULT:
+                    return self._ended(_Stopped("fault"))
+                self.left, start = limit, perf_counter()
+                self.connection.sendall(GO)
+            header = self._receive(HEADER, worker)
             kind, length = header[:1], int.from_bytes(header[1:], "little")
-            if kind not in (WEIGHTS, ERROR, OUT_OF_GPU_MEMORY):
+            if kind not in (DONE, ERROR, OUT_OF_GPU_MEMORY):
                 return Ended("silence")
-            if length > (most if kind == WEIGHTS else LONGEST_ERROR):
+            if length > (most if kind == DONE else LONGEST_ERROR):
                 return Ended("size")
             content = self._receive(length, worker)
         except (BrokenPipeError, ConnectionResetError):
@@ -126,8 +132,8 @@ class Run:
         except _Stopped as stopped:
             return self._ended(stopped)
         seconds = perf_counter() - start
-        if kind == WEIGHTS:
-            return Ended("weights", bytes(content), seconds)
+        if kind == DONE:
+            return Ended("done", bytes(content), seconds)
         return Ended("error" if kind == ERROR else "gpu memory", bytes(content), seconds)
 
     def _receive(self, length: int, worker: Connection) -> bytearray:
@@ -230,19 +236,32 @@ def _live(
         _lead_nowhere(keep={connection.fileno(), crash.fileno()})
         use_gpu(handed.device, number)
         restore = remembered()
-        while seed := connection.recv(8):
-            # On a GPU another run was here.
-            restore()
-            call = make()
-            connection.sendall(READY)
-            connection.recv(1)
-            kind, content = _outcome(handed, partial(call, int.from_bytes(seed, "little")))
-            connection.sendall(kind + len(content).to_bytes(8, "little") + content)
+        while header := _received(connection, HEADER):
+            request = _received(connection, int.from_bytes(header[1:], "little"))
+            if header[:1] == FRESH:
+                # On a GPU another run was here.
+                restore()
+                call = make()
+                connection.sendall(READY)
+                connection.recv(1)
+            connection.sendall(_message(*_outcome(handed, partial(call, request))))
     except Exception:
         # What a submission raises does not get here, so this is a fault of the kit or of the machine.
         crash.write(traceback.format_exc().encode())
         crash.flush()
         connection.sendall(FAULT)
+
+
+def _message(kind: bytes, content: bytes) -> bytes:
+    return kind + len(content).to_bytes(HEADER - 1, "little") + content
+
+
+def _received(connection: socket.socket, length: int) -> bytes:
+    """So many bytes of the keeper, or none if it has ended."""
+    found = bytearray()
+    while len(found) < length and (piece := connection.recv(length - len(found))):
+        found += piece
+    return bytes(found) if len(found) == length else b""
 
 
 def _lead_nowhere(keep: set[int]) -> None:
@@ -255,9 +274,9 @@ def _lead_nowhere(keep: set[int]) -> None:
 
 
 def _outcome(handed: Handed, call: Callable[[], bytes]) -> tuple[bytes, bytes]:
-    """What to send of a run: the weights that it left, or the text of what it raised."""
+    """What to send of a run: what it was asked for, or the text of what it raised."""
     try:
-        return WEIGHTS, call()
+        return DONE, call()
     except SubmissionError as error:
         return ERROR, str(error).encode(errors="backslashreplace")[-LONGEST_ERROR:]
     except BaseException as error:  # KeyboardInterrupt and exceptions of its own kind are its faults too.

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from starter_kit.contract import read_source, signature
+from starter_kit.contract import hooks_in, read_source, signature
 from starter_kit.errors import SubmissionError
+from starter_kit.extras import EXTRAS, how_to_install
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,18 @@ class Submission:
         """Of the source, in hexadecimal."""
         return hashlib.sha256(self.source.encode()).hexdigest()
 
-    def execute(self) -> Callable:
-        """Execute the file in a new module and return its ``unlearning``.
+    @property
+    def learns(self) -> bool:
+        """Whether it brings its own learning algorithm."""
+        return "learning" in hooks_in(self.path, self.source)
+
+    def execute(self) -> dict[str, Callable]:
+        """Execute the file in a new module and return the functions that the kit calls, by name.
 
         Each time a new module, so that what one run leaves in a global does not reach the next.
 
         Raises:
-            SubmissionError: the file needs a package that is not installed, or ``unlearning`` is no function.
+            SubmissionError: the file needs a package that is not installed, or one of them is no function.
             BaseException: whatever the file raises.
         """
         module = ModuleType(f"submission_{self.name}")
@@ -54,15 +60,21 @@ class Submission:
         try:
             exec(compile(self.source, str(self.path), "exec"), module.__dict__)
         except ModuleNotFoundError as error:
+            missing = str(error.name).partition(".")[0]
+            if missing in EXTRAS:
+                raise SubmissionError(
+                    f"{self.path} imports {missing!r}, which is not installed here. {how_to_install(missing)}"
+                ) from error
             raise SubmissionError(
                 f"{self.path} imports {error.name!r}, which is not installed here. A submission can count on torch, "
                 "torchvision, numpy and scipy; anything else must also be installed on Kaggle."
             ) from error
-        function = getattr(module, "unlearning", None)
-        if not callable(function):
-            found = type(function).__name__
-            raise SubmissionError(f"{self.path}: expected a function {signature('unlearning')}, found {found}.")
-        return function
+        hooks = {hook: getattr(module, hook, None) for hook in hooks_in(self.path, self.source)}
+        for hook, function in hooks.items():
+            if not callable(function):
+                found = type(function).__name__
+                raise SubmissionError(f"{self.path}: expected a function {signature(hook)}, found {found}.")
+        return {hook: function for hook, function in hooks.items() if callable(function)}
 
     def explain(self, error: BaseException) -> str:
         """An error's traceback, starting at the submission's own frames."""

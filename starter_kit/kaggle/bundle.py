@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from starter_kit.contract import read_source, warnings_of
+from starter_kit.contract import read_for_kaggle, warnings_of
 from starter_kit.errors import KaggleError
 from starter_kit.kaggle import notebook
 from starter_kit.kaggle.naming import title_and_slug
@@ -63,7 +63,7 @@ def bundle(
         SubmissionError: a static check of the file fails.
         KaggleError: Kaggle would reject an id made from the file's name, or the folder cannot be written.
     """
-    source = read_source(submission)
+    source = read_for_kaggle(submission)
     name = submission.stem
     title, slug = title_and_slug(name)
     metadata = {
@@ -110,7 +110,7 @@ def current(submission: Path, competition: str | None = None, folder: Path = BUN
     record = notebook.record_of(path)
     wanted = competition or str(record["competition"])
     half_precision = bool(record["half_precision"])
-    source = read_source(submission)
+    source = read_for_kaggle(submission)
     text = notebook.build(submission.stem, source, wanted, half_precision)
     if text == path.read_text(encoding="utf-8") and (path.parent / METADATA).exists():
         return _bundle_in(path.parent, submission, source)

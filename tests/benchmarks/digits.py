@@ -143,8 +143,7 @@ def _unlearning(models: int = 64) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         pools = _pools(folder, None)
         original = pools.original
-        assert original is not None
-        ours = _seconds(lambda: pools.unlearned(submission, original, models)) / models
+        ours = _seconds(lambda: pools.unlearned(submission, models)) / models
     device = torch.device(machine.DEVICE)
     task = TASK.to(device)
     sets = {name: organisers.loader_of_dicts(examples) for name, examples in task.sets.items()}
@@ -166,7 +165,7 @@ def _unlearning(models: int = 64) -> dict[str, float]:
 def _agreement() -> dict[str, float]:
     """Whether models trained together and models trained one at a time have outputs of the same distribution."""
     fused = _outputs(Setting(TASK, machine.DEVICE, 1))
-    alone = _outputs(Setting(TASK, machine.DEVICE, 2, OneAtATime()))
+    alone = _outputs(Setting(TASK, machine.DEVICE, 2, recipe=OneAtATime()))
     confidences = zip(fused.forget_confidence.T, alone.forget_confidence.T, strict=True)
     p_values = np.array([ks_2samp(*pair).pvalue for pair in confidences])
     accuracies = fused.test_accuracy, alone.test_accuracy

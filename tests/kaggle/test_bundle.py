@@ -12,6 +12,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from typer.testing import CliRunner
 
 from scoring.cli.app import app
+from starter_kit.contract import hooks_in
 from starter_kit.errors import KaggleError, SubmissionError
 from starter_kit.kaggle.bundle import bundle, current
 
@@ -45,10 +46,19 @@ def code_of(made):
     return [cell.source for cell in nbformat.read(made.notebook, as_version=4).cells if cell.cell_type == "code"]
 
 
-@pytest.mark.parametrize(
-    "path", [*sorted(ROOT.glob("submissions/[!_]*.py")), ROOT / "starter_kit/template.py"], ids=lambda path: path.stem
-)
-def test_every_submission_becomes_a_notebook(tmp_path, path):
+FILES = [*sorted(ROOT.glob("submissions/[!_]*.py")), ROOT / "starter_kit/template.py"]
+LEARNS = [path for path in FILES if "learning" in hooks_in(path, path.read_text())]
+
+
+@pytest.mark.parametrize("path", LEARNS, ids=lambda path: path.stem)
+def test_one_that_brings_its_own_learning_does_not(tmp_path, path):
+    with pytest.raises(SubmissionError, match="brings its own learning, so it cannot go to Kaggle"):
+        bundle(path, folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path not in LEARNS], ids=lambda path: path.stem)
+def test_every_other_submission_becomes_a_notebook(tmp_path, path):
     made = bundle(path, folder=tmp_path)
     assert made.warnings == ()
     notebook = nbformat.read(made.notebook, as_version=4)

@@ -15,11 +15,10 @@ from scoring.jobs.setting import ROLES, Setting
 from scoring.jobs.unlearned import UnlearnedJob
 from scoring.running import host
 from scoring.running.keys import key_of
-from scoring.untrusted.submission import read
+from scoring.untrusted.submission import Submission, read
 from starter_kit import tasks
 from starter_kit.networks.digit_net import DigitNet
 from tests.conftest import make_pools
-from tests.toys import TwinLearner
 
 DIGITS = Setting(tasks.load("digits"), "cpu", 0)
 
@@ -33,8 +32,9 @@ CHANGES = {
     "recipe": replace(DIGITS, task=replace(DIGITS.task, recipe=replace(DIGITS.task.recipe, epochs=9))),
     "network": replace(DIGITS, task=replace(DIGITS.task, network=lambda: DigitNet(width=9))),
     "examples": replace(DIGITS, task=replace(DIGITS.task, retain=DIGITS.task.forget, forget=DIGITS.task.retain)),
-    "learner": replace(DIGITS, learner=TwinLearner()),
-    "learner's options": replace(DIGITS, learner=TwinLearner(constant_answers=True)),
+    "learning of a submission": replace(DIGITS, own=Submission(Path("mine.py"), "one")),
+    "learning of another": replace(DIGITS, own=Submission(Path("mine.py"), "another")),
+    "request": replace(DIGITS, task=DIGITS.task.asking_for(5)),
 }
 
 
@@ -149,7 +149,7 @@ def test_every_run_of_a_submission_is_found_again(store, tmp_path, capsys):
     copy = tmp_path / "store"
     shutil.copytree(store, copy)
     submission = read(Path("submissions/identity.py"))
-    runs = [make_pools(copy).unlearned(submission, make_pools(copy).original, 10) for _ in range(2)]
+    runs = [make_pools(copy).unlearned(submission, 10).outputs for _ in range(2)]
     assert np.isnan(runs[0].retraining_seconds).sum() == 2
     assert "10 models   all found in the store" in capsys.readouterr().err
     np.testing.assert_array_equal(runs[0].seconds, runs[1].seconds)

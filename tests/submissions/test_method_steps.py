@@ -84,7 +84,7 @@ def run(name, seed=0, forget=FORGET, validation=VALIDATION):
     seed_everything(seed)
     hooks = [register_optimizer_step_post_hook(stepped), register_module_forward_hook(went_forward)]
     try:
-        read(SUBMISSIONS / f"{name}.py").execute()(DigitNet().train(), *loaders)
+        read(SUBMISSIONS / f"{name}.py").execute()["unlearning"](DigitNet().train(), *loaders)
     finally:
         for hook in hooks:
             hook.remove()

@@ -10,12 +10,11 @@ from torch import nn
 
 from scoring.jobs.original import Original, OriginalJob
 from scoring.jobs.setting import Setting
-from scoring.jobs.unlearned import UnlearnedJob
-from scoring.untrusted.submission import read
 from starter_kit.errors import SubmissionError
 from starter_kit.task import Task
 from starter_kit.task_contract import shortfalls
 from starter_kit.training import Recipe
+from tests.conftest import run_of
 from tests.toys import sequence_task, sets_of
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +82,7 @@ def run_unless_refused(run, may_refuse):
 @pytest.mark.parametrize("path", SUBMISSIONS, ids=lambda path: path.stem)
 def test_a_method_runs_or_says_what_is_missing(other, path):
     setting, original, refuses = other
-    run = UnlearnedJob(setting, read(path), original, limit=60, isolated=False).prepare()
+    run = run_of(setting, path, original)
     if path.stem in refuses:
         # A method that chooses at random between two ways must refuse on both.
         for index in range(4):

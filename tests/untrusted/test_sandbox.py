@@ -51,7 +51,7 @@ def submission(tmp_path):
 
 
 def unlearned(pools: Pools, one, models: int = 1):
-    return pools.unlearned(one, pools.original, models)
+    return pools.unlearned(one, models).outputs
 
 
 def error_of(pools: Pools, one) -> KitError:
@@ -364,7 +364,7 @@ def test_a_run_past_its_limit_is_ended(store, submission):
     one = submission("helper()", "def helper():\n    while True: time.sleep(1)")
     start = time.monotonic()
     with pytest.raises(SubmissionError) as caught:
-        Pools(**(vars(pools) | {"limit": 1.5})).unlearned(one, pools.original, 1)
+        Pools(**(vars(pools) | {"limit": 1.5})).unlearned(one, 1)
     assert time.monotonic() - start < 10
     assert "mine.py failed in run 0: it was stopped at line 3 in helper after 1.5 seconds." in str(caught.value)
     assert "LIMIT=SECONDS" in str(caught.value)

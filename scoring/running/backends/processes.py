@@ -27,7 +27,6 @@ import torch
 from scoring.jobs.job import AnotherWayError, Job, Row
 from scoring.running import fork_server
 from scoring.running.backends import Reports, nobody, row_maker
-from scoring.untrusted.checkpoints import largest
 from scoring.untrusted.keeper import keep
 from scoring.untrusted.processes import end_adopted, use_gpu
 from scoring.untrusted.sandbox import KeeperLostError, Sandbox
@@ -163,7 +162,7 @@ def _new_worker(job: Job, taken: set[int]) -> _Worker:
         # Where there is a GPU, autograd starts threads, which forks would lose.
         warm = not torch.accelerator.is_available()
         keeper = context.Process(  # type: ignore[attr-defined]
-            target=keep, args=(largest(job.handed.weights), warm, number, folder, its_own), daemon=False
+            target=keep, args=(warm, number, folder, its_own), daemon=False
         )
         keeper.start()
         its_own.close()

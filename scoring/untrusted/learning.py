@@ -1,0 +1,259 @@
+"""A run that learns, unlearns and answers: the module that comes out stays in the process that made it.
+
+What is to be forgotten reaches the process when learning has ended, and the inputs of the test set when unlearning has.
+"""
+
+import ast
+import copy
+import pickle
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import ClassVar, Literal, Protocol
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from scoring.untrusted.ended import Ended
+from scoring.untrusted.handed import Call, copied, train_briefly
+from scoring.untrusted.module_state import tensors_in
+from scoring.untrusted.safetensors_file import tensors_in_safetensors
+from scoring.untrusted.submission import Submission
+from scoring.untrusted.told import SAID, Told, told_by
+from starter_kit.errors import SubmissionError
+from starter_kit.examples import ExampleLoader, Examples
+from starter_kit.extras import EXTRAS
+from starter_kit.imports import imports
+from starter_kit.training import seed_everything
+
+LARGEST = 1 << 30
+"""Bytes of an answer. Logits are few, and no state of a task's network has as many."""
+
+MOST_TENSORS = 100_000
+"""How many tensors a state may consist of."""
+
+
+@dataclass(frozen=True)
+class Learn:
+    """Draw a network from a seed, and learn from all examples but those with these ids."""
+
+    seed: int
+    leave_out: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Keep a copy of the model as it is now, to answer as well."""
+
+
+@dataclass(frozen=True)
+class Unlearn:
+    """Seed everything, and forget the examples with these ids."""
+
+    seed: int
+    ids: frozenset[int]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The logits of some inputs, from the model or from the copy that was kept of it."""
+
+    of: Literal["model", "kept"]
+    inputs: Tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that the model holds, but for what it says of itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learning:
+    """What a run gets that brings its own learning algorithm.
+
+    Requests are those above, pickled; `Session` writes them and reads what comes back.
+
+    Attributes:
+        submission: the file to run, with ``learning`` and ``unlearning``.
+        network: returns a network of the task.
+        train: the examples to learn from, in the order of their ids, which says nothing about what is to be forgotten.
+        validation: the task's set of this name.
+        device: where the run computes.
+    """
+
+    submission: Submission
+    network: Callable[[], nn.Module]
+    train: Examples
+    validation: Examples
+    device: str
+    one_request: ClassVar[bool] = False
+    most: ClassVar[int] = LARGEST
+
+    def copied(self, device: str) -> "Learning":
+        """The same with tensors of its own, the examples on a device."""
+        return replace(self, train=copied(self.train, device), validation=copied(self.validation, device))
+
+    def warm_up(self) -> None:
+        """Import packages that take seconds, and train a network of the task on a few batches."""
+        imported = {module.partition(".")[0] for _, module in imports(ast.parse(self.submission.source))}
+        for module in imported & EXTRAS.keys():
+            # Not installed: the run says so.
+            with suppress(ImportError):
+                import_module(module)
+        train_briefly(self.network(), self.train, self.validation)
+
+    def prepare(self) -> Call:
+        """The function that answers the requests of one run, one after the other."""
+        return _Run(self)
+
+
+class _Run:
+    """The run's side: one model, from its learning on."""
+
+    def __init__(self, handed: Learning) -> None:
+        self.handed = handed
+        self.left = handed.train
+        self.model: nn.Module = nn.Identity()
+        self.kept: nn.Module = self.model
+        self.hooks: Mapping[str, Callable] = {}
+
+    def __call__(self, request: bytes) -> bytes:
+        match pickle.loads(request):
+            case Learn(seed, leave_out):
+                return self._learn(seed, leave_out)
+            case Keep():
+                return self._keep()
+            case Unlearn(seed, ids):
+                return self._unlearn(seed, ids)
+            case Answer(of, inputs):
+                return self._answer(self.model if of == "model" else self.kept, inputs)
+            case State():
+                held = tensors_in(self.model)
+                return save({name: value for name, value in held.items() if not name.startswith(SAID)})
+            case other:
+                raise AssertionError(f"no request: {other!r}")
+
+    def _learn(self, seed: int, leave_out: frozenset[int]) -> bytes:
+        self.hooks = self.handed.submission.execute()
+        _, self.left = _split(self.left, leave_out)
+        seed_everything(seed)
+        net = self.handed.network().to(self.handed.device).train()
+        returned = self.hooks["learning"](net, ExampleLoader(self.left), ExampleLoader(self.handed.validation))
+        return self._ended("learning", returned, net)
+
+    def _keep(self) -> bytes:
+        try:
+            self.kept = copy.deepcopy(self.model)
+        except Exception as error:
+            raise SubmissionError(
+                "the module that learning returned cannot be copied, which shows what it answers before it unlearns: "
+                f"copy.deepcopy raises {type(error).__name__}: {error}"
+            ) from error
+        return b""
+
+    def _unlearn(self, seed: int, ids: frozenset[int]) -> bytes:
+        forget, self.left = _split(self.left, ids)
+        seed_everything(seed)
+        loaders = [ExampleLoader(examples) for examples in (self.left, forget, self.handed.validation)]
+        returned = self.hooks["unlearning"](self.model.train(), *loaders)
+        return self._ended("unlearning", returned, self.model)
+
+    def _ended(self, hook: str, returned: object, given: nn.Module) -> bytes:
+        """Take over the model that a hook left, and say what there is to say of it."""
+        model = given if returned is None else returned
+        if not isinstance(model, nn.Module):
+            raise SubmissionError(
+                f"{hook} returned {type(model).__name__}; expected a module, or None if the one it got was changed."
+            )
+        if self.handed.device.startswith("cuda"):
+            # The clock that measures this runs in another process.
+            torch.cuda.synchronize()
+        self.model = model
+        return told_by(model, sum(value.nbytes for value in tensors_in(model, strict=False).values())).to_bytes()
+
+    def _answer(self, model: nn.Module, inputs: Tensor) -> bytes:
+        with torch.no_grad():
+            logits = model.eval()(inputs.to(self.handed.device))
+        if not isinstance(logits, Tensor) or not logits.is_floating_point():
+            raise SubmissionError(f"the model answers with {type(logits).__name__}; expected logits as one tensor.")
+        return save({"logits": logits.float().to("cpu").contiguous()})
+
+
+def _split(examples: Examples, ids: frozenset[int]) -> tuple[Examples, Examples]:
+    """The examples with these ids, and the others, both in their order."""
+    inside = torch.isin(examples.image_id.cpu(), torch.tensor(sorted(ids), dtype=torch.int64))
+    inside = inside.to(examples.targets.device)
+    first, second = (Examples(*(column[mask] for column in examples.columns)) for mask in (inside, ~inside))
+    return first, second
+
+
+class Place(Protocol):
+    """Where requests are answered."""
+
+    def ask(self, request: bytes, limit: float, fresh: bool = True) -> Ended:
+        """Have a request answered in at most ``limit`` seconds, by a fresh run or by the one that is there."""
+
+
+class FailedError(Exception):
+    """A run that did not answer.
+
+    Attributes:
+        ended: how it ended.
+    """
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.how)
+        self.ended = ended
+
+
+class Session:
+    """The judge's side of one run.
+
+    Args:
+        place: where the run is made.
+        limit: the seconds that it may take altogether.
+
+    Raises:
+        FailedError: the run did not answer.
+        ValueError: it sent something else than it was asked for. The message says what.
+    """
+
+    def __init__(self, place: Place, limit: float) -> None:
+        self.place, self.left, self.fresh = place, limit, True
+
+    def learn(self, seed: int, leave_out: frozenset[int] = frozenset()) -> tuple[Told, float]:
+        """What the run says of the model that it learned, and the seconds that it took."""
+        return self._told(Learn(seed, leave_out))
+
+    def keep(self) -> None:
+        """Have it keep a copy."""
+        self._ask(Keep())
+
+    def unlearn(self, seed: int, ids: frozenset[int]) -> tuple[Told, float]:
+        """What the run says of the unlearned model, and the seconds that it took."""
+        return self._told(Unlearn(seed, ids))
+
+    def answer(self, of: Literal["model", "kept"], inputs: Tensor) -> Tensor:
+        """Whatever tensor it answers with, in single precision."""
+        found = tensors_in_safetensors(self._ask(Answer(of, inputs.cpu())).content, 1)
+        if set(found) != {"logits"} or found["logits"].dtype != torch.float32:
+            raise ValueError("it sent something other than logits")
+        return found["logits"]
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the model holds, but for what it says of itself, by path."""
+        return tensors_in_safetensors(self._ask(State()).content, MOST_TENSORS)
+
+    def _told(self, request: Learn | Unlearn) -> tuple[Told, float]:
+        ended = self._ask(request)
+        return Told.from_bytes(ended.content), ended.seconds
+
+    def _ask(self, request: object) -> Ended:
+        ended = self.place.ask(pickle.dumps(request), self.left, self.fresh)
+        self.fresh = False
+        self.left -= ended.seconds
+        if ended.how != "done":
+            raise FailedError(ended)
+        return ended

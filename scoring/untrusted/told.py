@@ -1,0 +1,91 @@
+"""What a run says of its model besides the answers: a guarantee, figures for the report, the size of its state."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+from torch import nn
+
+from scoring.learners.guarantee import Guarantee
+from scoring.untrusted.names import checked_name
+from starter_kit.errors import SubmissionError
+
+LONGEST = 10_000
+"""Bytes that all of it may have as JSON."""
+
+MOST_DETAILS = 8
+
+SAID = ("guarantee", "details")
+"""The attributes by which a model says it."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a run says. None of it can be checked; it is only well-formed.
+
+    Attributes:
+        guarantee: what the model's attribute ``guarantee`` promises; None if it has none.
+        details: what its attribute ``details`` holds: figures by name.
+        size: bytes of everything that the module holds; 0 if only its weights are judged.
+    """
+
+    guarantee: Guarantee | None = None
+    details: dict[str, float] = field(default_factory=dict)
+    size: int = 0
+
+    def to_bytes(self) -> bytes:
+        """As JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Told":
+        """What a run sent. Raises ``ValueError`` if it is anything else; the message says why."""
+        if len(content) > LONGEST:
+            raise ValueError(f"what it says of its model has {len(content)} bytes, and at most {LONGEST} are accepted")
+        try:
+            found = cls(**json.loads(content.decode()))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError("what it says of its model is not what the kit writes") from error
+        if type(found.size) is not int or found.size < 0:
+            raise ValueError("the size of its model is no number of bytes")
+        if found.guarantee is not None:
+            found = replace(found, guarantee=Guarantee.of(found.guarantee))
+        if not isinstance(found.details, dict) or len(found.details) > MOST_DETAILS:
+            raise ValueError(f"its details are no mapping of at most {MOST_DETAILS} figures")
+        for name, value in found.details.items():
+            if type(value) not in (int, float) or not math.isfinite(value):
+                raise ValueError(f"its detail {checked_name(name)} is no finite number")
+        return found
+
+
+def told_by(model: nn.Module, size: int = 0) -> Told:
+    """What a model says of itself. Raises ``SubmissionError`` if that is not what the kit expects."""
+    found: dict[str, dict | None] = {}
+    for name in SAID:
+        value = getattr(model, name, None)
+        if not (value is None or isinstance(value, Mapping)):
+            raise SubmissionError(
+                f"the model's `{name}` is {type(value).__name__}; expected a dictionary of numbers by name."
+            )
+        found[name] = None if value is None else dict(value)
+    said = {"guarantee": found["guarantee"], "details": found["details"] or {}, "size": size}
+    try:
+        # Numbers of NumPy and tensors of one number become plain ones.
+        return Told.from_bytes(json.dumps(said, default=float).encode())
+    except (TypeError, ValueError) as error:
+        raise SubmissionError(f"the model's `guarantee` or `details` cannot be used: {error}.") from error
+
+
+def packed(told: Told, content: bytes) -> bytes:
+    """Both in one answer: eight bytes for the length of the first."""
+    first = told.to_bytes()
+    return len(first).to_bytes(8, "little") + first + content
+
+
+def unpacked(answer: bytes) -> tuple[Told, bytes]:
+    """What ``packed`` put together. Raises ``ValueError`` if the answer is anything else."""
+    end = 8 + int.from_bytes(answer[:8], "little")
+    if len(answer) < end:
+        raise ValueError("its answer is cut off")
+    return Told.from_bytes(answer[8:end]), answer[end:]

@@ -1,0 +1,9 @@
+"""Packages that only some users need: which optional extra of this kit brings each of them, and how to install it."""
+
+EXTRAS = {"opacus": "private", "dp_accounting": "private"}
+"""The extra that brings a module."""
+
+
+def how_to_install(module: str) -> str:
+    """The command that installs a module of ``EXTRAS``, as a sentence."""
+    return f"Install it with: out/venv/bin/python -m pip install '.[{EXTRAS[module]}]'"
