@@ -34,12 +34,13 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare certify tables export bundle rehearse upload submissions lint test official check bench gpu soak
+.PHONY: help env new score compare certify tables export bundle rehearse upload submissions lint test official check bench learners gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo 'OPTIONS, as NAME=value: TASK DATA MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
+	@echo 'score, compare and certify also take LIMIT (seconds per run) and FORGET (how many examples).'
 	@echo 'SUBMISSIONS is a list, as in "submissions/a*.py submissions/b.py"; write ? for a space in a name.'
 	@echo $(call quoted,$(VENV)/bin/unlearning-kit VERB --help explains them.)
 
@@ -48,13 +49,13 @@ env: $(READY)  ## create the environment  [PYTHON, VENV]
 new: $(READY)  ## copy the template to submissions/NAME.py  [NAME]
 	@$(KIT) new $(call options,NAME) -- $(call quoted,$(NAME))
 
-score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSION, CHECKPOINTS, FORGET, LIMIT, OPTIONS]
+score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSION, CHECKPOINTS, OPTIONS]
 	@$(KIT) score $(if $(filter SUBMISSION,$(GIVEN)),$(call one_file,$(SUBMISSION))) $(call options,SUBMISSION)
 
-compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, FORGET, LIMIT, OPTIONS]
+compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, OPTIONS]
 	@$(KIT) compare $(call file_list,$(SUBMISSIONS)) $(call options,SUBMISSIONS)
 
-certify: $(READY)  ## try whether a submission with its own learning is exact  [SUBMISSION, FORGET, LIMIT, OPTIONS but MODELS and OUT]
+certify: $(READY)  ## try whether a submission with its own learning is exact  [SUBMISSION, OPTIONS]
 	@$(KIT) certify $(call one_file,$(SUBMISSION)) $(call options,SUBMISSION)
 
 tables: $(READY)  ## write the results of make compare into the README files
@@ -88,6 +89,9 @@ check: lint test  ## what continuous integration runs
 
 bench: $(READY)  ## time what must be fast, and write tests/benchmarks/results/
 	@$(RUN) -m tests.benchmarks
+
+learners: $(READY)  ## measure exact, merged and private submissions for submissions/README.md; an hour
+	@$(RUN) -m tests.benchmarks.learners
 
 gpu: $(READY)  ## check and time the kit on an NVIDIA GPU, in nine minutes  [SECONDS]
 	@$(RUN) -m tests.benchmarks.gpu $(call given,SECONDS)

@@ -51,6 +51,14 @@ def read_source(path: Path) -> str:
     return source
 
 
+def brings_learning(path: Path) -> bool:
+    """Whether the submission file defines ``learning``. False for a file that cannot be read."""
+    try:
+        return "learning" in hooks_in(path, read(path))
+    except SubmissionError:
+        return False
+
+
 def read_for_kaggle(path: Path) -> str:
     """The text of a submission file that Kaggle can run, after every static check has passed.
 
@@ -58,7 +66,7 @@ def read_for_kaggle(path: Path) -> str:
         SubmissionError: as for ``read_source``, or the file brings its own learning.
     """
     source = read_source(path)
-    if "learning" in hooks_in(path, source):
+    if brings_learning(path):
         raise SubmissionError(
             f"{quoted(path)} brings its own learning, so it cannot go to Kaggle: the competition runs `unlearning` on "
             "its own original model and takes weights of that architecture only. `make score` judges it here."

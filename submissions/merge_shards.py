@@ -104,6 +104,7 @@ def merge(model: Merged, data: tuple[Tensor, ...]) -> None:
     net = model.net
     net.load_state_dict(mean)
     norms = [one for one in net.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         # None stands for the plain mean over all batches.
@@ -113,6 +114,9 @@ def merge(model: Merged, data: tuple[Tensor, ...]) -> None:
         for inputs in data[0].split(4 * BATCH_SIZE):
             if len(inputs) > 1:
                 net(inputs)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        # Otherwise a shard that is trained again would keep other statistics than at first.
+        norm.momentum = momentum
 
 
 def fit(net: nn.Module, data: tuple[Tensor, ...], epochs: int, rate: float, *key: object) -> None:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -11,8 +11,11 @@ import torch
 from scoring.jobs.code import modules_behind
 from scoring.jobs.job import OwnCode
 from scoring.learners.recipe import RecipeLearner
-from scoring.untrusted.submission import Submission
 from starter_kit.task import Task
+
+if TYPE_CHECKING:
+    # Models of the recipe do not depend on how submissions are read and run.
+    from scoring.untrusted.submission import Submission
 
 ROLES = {"original": 0, "retrained": 1, "unlearned": 3, "certificate": 4}
 """The pools that draw random numbers. Each has seeds of its own, so that no two models share one."""
@@ -35,7 +38,7 @@ class Setting:
     task: Task
     device: str
     seed: int
-    own: Submission | None = None
+    own: "Submission | None" = None
     recipe: RecipeLearner = field(default_factory=RecipeLearner)
 
     @property

@@ -100,7 +100,8 @@ def notes_on_learning(result: Result) -> list[str]:
         return []
     found = [
         f"{quoted(learner.name)} brings its own learning: forgetting is measured against its own retrained models, "
-        "accuracy against the task's. Its models answer in the process that made them, so the answers are its own."
+        f"accuracy against the task's. Its ceiling is {result.reference.ceiling.value:.4f}. Its models answer in the "
+        "process that made them, so the answers are its own."
     ]
     if result.certificate:
         found.append(f"Certificate: {quoted(str(result.certificate), 400)}.")

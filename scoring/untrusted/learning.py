@@ -137,7 +137,7 @@ class _Run:
 
     def _learn(self, seed: int, leave_out: frozenset[int]) -> bytes:
         self.hooks = self.handed.submission.execute()
-        _, self.left = _split(self.left, leave_out)
+        self.left = _split(self.left, leave_out)[1]
         seed_everything(seed)
         net = self.handed.network().to(self.handed.device).train()
         returned = self.hooks["learning"](net, ExampleLoader(self.left), ExampleLoader(self.handed.validation))

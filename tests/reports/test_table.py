@@ -46,8 +46,12 @@ def report(ceiling=0.2, ratio: float | None = 0.125) -> Report:
                 "splits": 30,
             },
             "floor": {"score": SCORES | {"value": 0.0}, "accuracy": ACCURACY, "epsilon_median": 50.0},
+            "request": {"examples": 95, "of": 95},
+            "audit": {"median": 0.1, "largest": 0.3, "examples": [0.3]},
+            "details": {},
             "notes": [],
         }
+        | dict.fromkeys(("guarantee", "certificate", "learning"))
     )
 
 

@@ -1,0 +1,75 @@
+"""``make learners``: judge the exact, merged and private submissions, some with other constants, for a table.
+
+What is stored is not made again, so it can be stopped and started at any moment.
+"""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SUBMISSIONS = ROOT / "submissions"
+VARIANTS = ROOT / "out" / "variants"
+REPORTS = Path("out/reports/learners")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A submission with other constants.
+
+    Attributes:
+        name: the row's.
+        of: the file.
+        constants: the values of names at the top of the file.
+    """
+
+    name: str
+    of: str
+    constants: dict[str, float] = field(default_factory=dict)
+
+    def written(self) -> Path:
+        """Its file."""
+        if not self.constants:
+            return SUBMISSIONS / f"{self.of}.py"
+        source = (SUBMISSIONS / f"{self.of}.py").read_text()
+        for name, value in self.constants.items():
+            source, found = re.subn(rf"^{name} = .*$", f"{name} = {value}", source, flags=re.MULTILINE)
+            assert found == 1, f"{self.of}.py has no constant {name}"
+        VARIANTS.mkdir(parents=True, exist_ok=True)
+        path = VARIANTS / f"{self.name}.py"
+        path.write_text(source)
+        return path
+
+
+EXACT = (
+    Variant("sisa", "sisa"),
+    Variant("sisa_10_shards", "sisa", {"SHARDS": 10}),
+    Variant("merge_shards", "merge_shards"),
+)
+REFERENCES = (Variant("retrain", "retrain"), Variant("finetune", "finetune"))
+APPROXIMATE = (Variant("noisy_finetune", "noisy_finetune"), Variant("task_negation", "task_negation"), *REFERENCES)
+PRIVATE = tuple(Variant(f"dp_sgd_epsilon_{epsilon}", "dp_sgd", {"EPSILON": epsilon}) for epsilon in (8, 3, 1))
+
+COMPARISONS = {
+    "all": ((*EXACT, *APPROXIMATE), 512),
+    "5": ((*PRIVATE, *REFERENCES), 128),
+    "1": ((*PRIVATE, *REFERENCES), 128),
+}
+"""What is compared for each size of the request, and with how many models."""
+
+
+def kit(*arguments: object) -> None:
+    """Run the program. That a certificate is denied is a result."""
+    subprocess.run([sys.executable, "-m", "scoring", *map(str, arguments)], cwd=ROOT)
+
+
+if __name__ == "__main__":
+    for variant in EXACT:
+        kit("certify", variant.written())
+    for request, (variants, models) in COMPARISONS.items():
+        asked = () if request == "all" else ("--forget", request)
+        files = [variant.written() for variant in variants]
+        kit("compare", *files, "--models", models, "--out", REPORTS / request, *asked)
+    kit("tables")
