@@ -55,7 +55,7 @@ score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSI
 compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, OPTIONS]
 	@$(KIT) compare $(call file_list,$(SUBMISSIONS)) $(call options,SUBMISSIONS)
 
-certify: $(READY)  ## try whether a submission with its own learning is exact  [SUBMISSION, OPTIONS]
+certify: $(READY)  ## check whether a submission with its own learning is exact  [SUBMISSION, OPTIONS]
 	@$(KIT) certify $(call one_file,$(SUBMISSION)) $(call options,SUBMISSION)
 
 tables: $(READY)  ## write the results of make compare into the README files

@@ -5,8 +5,8 @@ add `BACKEND=serial` to see what it prints, and `LIMIT=3600` (seconds) if a call
 training time of the original model. Only this file is uploaded to Kaggle, so it may import torch, torchvision, numpy,
 scipy and the standard library, but nothing from this repository.
 
-To bring your own way of learning as well (shards, merging, privacy), define `learning(net, train, val)` too;
-submissions/README.md says when and how. Such a file is judged here, and does not go to Kaggle.
+If your method also needs its own training (shards, merging, privacy), define `learning(net, train, val)` too;
+submissions/README.md explains when and how. Such a file can be scored here, but not uploaded to Kaggle.
 
 Source: the paper that the method follows, or "new".
 Cost: one pass over the retain set.

@@ -1,8 +1,8 @@
 """Learn privately, with clipped and noised gradients, so that there is nothing to forget.
 
-What is learned hardly depends on any one example, so unlearning does nothing. The model carries a guarantee: whatever
-attack is tried, models learned with and without an example differ by at most EPSILON (at DELTA). For a request of k
-examples the guarantee is weaker, about k times EPSILON; `make score` prints it, with `FORGET=k`. Accuracy pays for it.
+The model hardly depends on any single example, so unlearning does nothing. The model declares a guarantee: to any
+attack, models trained with and without an example differ by at most EPSILON (at DELTA). For a request of k examples the
+guarantee is weaker, about k times EPSILON; `make score FORGET=k` prints it. The price is accuracy.
 
 Each example is in a batch with probability SAMPLE_RATE, whatever the others do (Poisson sampling). Batch norm mixes the
 examples of a batch, so group norm takes its place, with four channels per group: Opacus' own replacement would give the
@@ -79,8 +79,8 @@ def without_batch_norm(net: nn.Module) -> nn.Module:
     """The network with group norm, and without operations in place, which hide what gradients per example need."""
     if any(isinstance(module, BasicBlock | Bottleneck) for module in net.modules()):
         raise ValueError(
-            "This method needs gradients per example, and this network has no place to take them from: torchvision's "
-            "ResNet adds in place."
+            "This method needs per-example gradients, and this network has no way to give them: torchvision's ResNet "
+            "adds in place."
         )
     for name, module in list(net.named_modules()):
         if isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -1,12 +1,12 @@
-"""Train shards of the data apart from a common start, average their weights; to forget, train one shard again.
+"""Train one network per shard from a common start and average the weights; to forget, retrain the affected shards.
 
-Exact. All shards start from one trunk, which is trained briefly on the validation set: no request is ever about that.
-From one start, weights can be averaged; from different ones, their average answers at random. Afterwards batch norm's
-statistics are estimated anew on all training examples, without the forgotten ones. A request trains the shards that it
-touches again from the trunk, and averages again.
+Exact. All shards start from one trunk, trained briefly on the validation set, which no request ever touches. Weights
+trained from a common start can be averaged; averaged from different starts, they guess at random. Batch norm's
+statistics are then re-estimated on all remaining training examples. To forget, the affected shards are retrained from
+the trunk, and the average is recomputed.
 
-The average is uniform. A greedy one, which adds a shard only if validation accuracy rises, depends on all shards: after
-each request every choice would have to be made again, or the forgotten examples would still decide who is in.
+The average is uniform. A greedy one, which adds a shard only if validation accuracy rises, depends on all shards: every
+choice would have to be repeated after each request, or forgotten examples would still influence which shards are used.
 
 Source: Wortsman et al., Model soups, ICML 2022, for averaging; Bourtoule et al., IEEE S&P 2021, for shards.
 Cost: learning as long as training one network; unlearning a SHARDS-th of that.

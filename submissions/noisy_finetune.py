@@ -1,14 +1,14 @@
 """Clip the original's weights, take clipped and noised steps on the retain set, then fine-tune freely.
 
-Certified, but relative to a reference of its own: whatever the original was, it ends close to what the same noisy steps
-make of any other start of at most the same norm, one that never saw the forget set among them. Clipping bounds how far
-two starts can be apart; a step adds at most 2 RATE CLIP to the distance and shrinks it by RATE DECAY; the noise of all
-steps hides what is left. The free fine-tuning afterwards sees only the retain set, so it takes nothing away from this.
-The guarantee does not depend on how many examples are forgotten. It is not about retrained models of the task's recipe,
-which are another algorithm, so the measured epsilon may be larger.
+Certified, but relative to its own reference: the same noisy steps from any other start whose norm is at most NORM,
+including one that never saw the forget set. Whatever the original was, the two results are close in distribution.
+Clipping bounds the distance between two starts; each step shrinks it by a factor of 1 - RATE DECAY and adds at most
+2 RATE CLIP; the noise of all steps hides what is left. The free fine-tuning afterwards sees only the retain set, so it
+cannot weaken the guarantee. The guarantee does not depend on how many examples are forgotten. It does not refer to
+models retrained with the task's recipe, a different algorithm, so the measured epsilon may be larger.
 
-Noise of this size drowns the original: 25,000 weights with a norm of at most NORM get noise whose norm is some hundred
-times larger. What remains is training from noise, and the method is certified because it is nearly that.
+This much noise drowns the original: the norm of the weights is at most NORM, and the noise on 25,000 weights is about a
+hundred times larger. What remains is close to training from random noise, which is why it can be certified.
 
 Source: Koloskova et al., Certified Unlearning for Neural Networks, ICML 2025. In place of their Renyi divergence, the
 steps are accounted as one Gaussian mechanism (Bok, Su and Altschuler, Shifted Interpolation for DP, ICML 2024).
@@ -75,8 +75,8 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
 def sensitivity(steps: int) -> float:
     """How far apart two starts end, in units of the noise: the shifts that close the gap, spread over all steps.
 
-    After the last step the distance must be zero. A shift is worth the more, the later it comes, by the same factor by
-    which distances shrink, so the smallest sum of squares has shifts in proportion to that.
+    After the last step the distance must be zero. Each step also shrinks the effect of earlier shifts, so later shifts
+    are worth more. The sum of squares is smallest if each shift is proportional to its worth.
     """
     shrink = 1 - RATE * DECAY
     worth = [shrink**later for later in range(steps)]

@@ -1,15 +1,15 @@
-"""Train shards of the data apart, slice by slice; to forget, train again only what came after a forgotten example.
+"""Train shards of the data separately, slice by slice; to forget, retrain only from the first affected slice on.
 
 Exact. Each of S networks learns from its own shard, which is cut into R slices: first from the first slice, then from
 the first two, and so on, with a checkpoint before each. The model answers with the mean of the networks' probabilities.
-A request goes back to the checkpoint before the first slice that it touches, in the shards that it touches, and learns
-on from there without the forgotten examples.
+To forget, each affected shard returns to the checkpoint before its first affected slice, and is retrained from there
+without the forgotten examples.
 
-Which shard an example belongs to follows from its person alone, so a request touches the one shard of a person; which
-slice, from a hash of its own id. So deleting one moves no other. Before each slice, everything random is seeded anew,
-from the model's own seed, the shard and the slice. So unlearned models have the bits of models that never saw the
-examples, also after several requests; `make certify SUBMISSION=submissions/sisa.py` tries it. The answer is the
-logarithm of a mean probability, since counted votes would give infinite logits.
+An example's shard depends only on its person, so forgetting one person affects one shard; its slice depends only on a
+hash of its id. So deleting one example moves no other. Before each slice, the random generator is reseeded from the
+model's seed, the shard and the slice. So unlearned models are bit-identical to models that never saw the examples, even
+after several requests; `make certify SUBMISSION=submissions/sisa.py` checks this. The answer is the log of a mean
+probability, because counting votes would give infinite logits.
 
 Source: Bourtoule et al., Machine Unlearning, IEEE S&P 2021: 2e / (R + 1) epochs per slice take as long as e epochs.
 Cost: learning as long as training one network; unlearning 1 / S of that, and less if an early slice is not touched.
@@ -40,7 +40,7 @@ class Sisa(nn.Module):
         networks: one per shard, fully trained.
         checkpoints: for each shard, the states of network and optimizer before each of its slices.
         seed: what everything random follows from.
-        sizes: how many examples each shard has. One without any has no say in the answer.
+        sizes: how many examples each shard has. Those with fewer than two do not contribute.
         details: what the last request touched, for the report.
     """
 

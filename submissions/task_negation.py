@@ -1,7 +1,7 @@
 """Subtract from the weights what fine-tuning on the forget set would add to them.
 
-The difference between a copy fine-tuned on the forget set and the original points to where the forget set is known
-better; the method goes that way backwards. It is approximate: nothing says that the result is what retraining gives.
+Fine-tuning a copy on the forget set moves its weights towards knowing that set better; the method moves the original's
+weights the opposite way. It is approximate: nothing guarantees that the result matches retraining.
 
 Source: Ilharco et al., Editing Models with Task Arithmetic, ICLR 2023. Its scale is chosen on validation accuracy; here
 it is a constant, chosen on digits with another seed.
@@ -22,7 +22,7 @@ CLIP = 1.0
 
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
-    """Fine-tune a copy on the forget set, and take a share of its change away from ``net``."""
+    """Fine-tune a copy on the forget set, and subtract SCALE times its change from ``net``."""
     tuned = copy.deepcopy(net)
     optimizer = torch.optim.SGD(tuned.parameters(), lr=LEARNING_RATE, momentum=0.9)
     # Statistics of batch norm stay those of all training examples.

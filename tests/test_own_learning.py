@@ -126,7 +126,7 @@ def test_its_report_says_who_learned_how_long_and_how_much_it_holds(twins):
     assert record.time.retraining_seconds > record.time.seconds
     weights = sum(value.nbytes for value in twins.reference.pools.task.network().state_dict().values())
     assert 2 * weights <= record.learning.state_bytes < 2.1 * weights
-    assert any("the answers are its own" in note for note in record.notes)
+    assert any("the kit cannot verify their answers" in note for note in record.notes)
     console = Console(width=100, file=io.StringIO())
     console.print(table(record))
     shown = console.file.getvalue()
@@ -237,7 +237,7 @@ def answering(expression):
 WRONG = {
     "learning that returns no module": (
         "def learning(net, train, val):\n    return 3\n" + SAME,
-        "in run 0:\nlearning returned int; expected a module, or None if the one it got was changed",
+        "in run 0:\nlearning returned int; expected a module, or None if `net` was changed in place",
     ),
     "unlearning that returns no module": (
         "def learning(net, train, val):\n    return net\n\ndef unlearning(net, retain, forget, val):\n    return 3\n",
@@ -284,7 +284,7 @@ WRONG = {
     ),
     "details that are no numbers": (
         "def learning(net, train, val):\n    net.details = {'a': 'b'}\n    return net\n" + SAME,
-        "`guarantee` or `details` cannot be used: its detail a is no finite number",
+        "`guarantee` or `details` cannot be used: its detail a is not a finite number",
     ),
 }
 
@@ -531,7 +531,7 @@ def test_a_guarantee_whose_noise_is_missing_is_contradicted_in_red(tmp_path):
     record = record_of(result)
     assert record.guarantee.contradicted
     (note,) = [note for note in record.notes if note.startswith("Guarantee contradicted")]
-    assert f"promised is epsilon {result.promise.epsilon:.2f}" in note
+    assert f"the submission claims epsilon {result.promise.epsilon:.2f}" in note
 
 
 def test_a_guarantee_from_another_reference_is_shown_and_not_tried(tmp_path):
@@ -540,7 +540,7 @@ def test_a_guarantee_from_another_reference_is_shown_and_not_tried(tmp_path):
     path.write_text(source)
     record = record_of(run.run(path, quiet_pools(tmp_path / "store", canary_task()), 64))
     assert (record.guarantee.proved, record.guarantee.contradicted) == (None, False)
-    assert any("measured from any other start, not from retrained models" in note for note in record.notes)
+    assert any("relative to any other start, not to retrained models" in note for note in record.notes)
 
 
 def test_the_audit_in_the_report_is_that_of_its_outputs(twins):

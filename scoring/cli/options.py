@@ -126,7 +126,7 @@ Forget = Annotated[
         "--forget",
         parser=_request,
         show_default="all",
-        help="How many of the person's examples to forget, from the first on. The rest stays in the retain set.",
+        help="Forget only this many of the person's examples, from the first on; the rest stay in the retain set.",
     ),
 ]
 Out = Annotated[

@@ -160,10 +160,10 @@ def certify_command(
     limit: Limit = None,
     backend: BackendName = "processes",
 ) -> None:
-    """Try whether a submission that brings its own learning unlearns exactly.
+    """Check whether a submission that brings its own learning unlearns exactly.
 
-    Unlearns and retrains from the same seeds, for several requests, and compares all bits of what comes out. The exit
-    code is 1 if any of them differ. `make score` then shows the result too.
+    Unlearns and retrains from the same seeds, for several requests, and compares the resulting models bit by bit. The
+    exit code is 1 if any bit differs. From then on, `make score` reports the result too.
     """
     from scoring import run
     from scoring.reports.certificate import sentences

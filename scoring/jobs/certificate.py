@@ -76,7 +76,7 @@ class CertificateJob(OwnJob):
             number, request = divmod(index, len(requests))
             session.learn(self.setting.seed_of("certificate", 2 * number))
             for ids in requests[request]:
-                # Not the seed of the retrained model: an exact method owes nothing to chance.
+                # Not the seed used for learning: an exact method's result must not depend on this one.
                 session.unlearn(self.setting.seed_of("certificate", 2 * number + 1), ids)
             return state_of(session)
 

@@ -101,7 +101,7 @@ class OwnJob(SettingJob):
             if not unlearned:
                 return within(f"in retrained model {index}", retrained)
             row = within(f"in run {index}", learned_and_unlearned)
-            return row | within(f"beside run {index}", timed) if is_timed(index) else row
+            return row | within(f"while retraining was timed next to run {index}", timed) if is_timed(index) else row
 
         return run
 

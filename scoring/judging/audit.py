@@ -1,8 +1,8 @@
 """A lower bound on epsilon that holds with a stated confidence: what the models prove, not what they suggest.
 
-The epsilon of the score is the largest over thousands of rules, tried on the very models that it is computed from. So
-it is high even for equal pools. Here one rule per example is chosen on one half of the models and held against the
-other half, of which it knows nothing: its error rates there are plain proportions, with exact bounds.
+The score's epsilon is the largest over thousands of rules, all evaluated on the same models, so it is high even if both
+pools have the same distribution. Here one rule per example is chosen on one half of the models and tested on the other.
+That half had no part in the choice, so the error rates on it are plain proportions, with exact bounds.
 """
 
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ def audit_epsilon(
         unlearned: [N, F] finite confidences, N >= 4.
         retrained: [M, F] finite confidences, M >= 4.
         delta: in [0, 1).
-        confidence: in (0, 1): at least this share of bounds lies at or below the true epsilon.
+        confidence: in (0, 1); each bound is at most the true epsilon with at least this probability.
         seed: which models choose the rules.
-        simultaneous: whether, with this confidence, all F bounds hold at once. They are lower then.
+        simultaneous: whether all F bounds hold at once with this confidence, which makes them lower.
 
     Returns:
         [F] bounds in nats, at least 0. With 512 models per pool none exceeds 4.3 at 95 %.

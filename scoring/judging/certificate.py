@@ -1,8 +1,8 @@
-"""Whether an unlearning algorithm is exact: whether what it leaves has the bits of a model that never saw the examples.
+"""Whether an unlearning algorithm is exact: whether its models are bit-identical to ones that never saw the examples.
 
-Equal bits for a seed say more than any attack: the two models are the same. They say so of what was tried: this code,
-these seeds, these requests. They cannot show that a stranger ran that code (Thudi et al. 2022), nor what happens if
-somebody chooses a request after seeing the model: then an exact method may leak (Gupta et al. 2021).
+Equal bits for a seed prove more than any attack can: the two models are the same. The proof covers only what was
+tested: this code, these seeds, these requests. It cannot show that somebody else ran this code (Thudi et al. 2022), and
+it does not cover requests chosen after seeing the model, where even an exact method may leak (Gupta et al. 2021).
 """
 
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ def first_difference(unlearned: State, retrained: State) -> str | None:
         one, other = unlearned[name], retrained[name]
         if one.shape != other.shape or one.dtype != other.dtype:
             return f"{name} is {one.dtype} {list(one.shape)}, and {other.dtype} {list(other.shape)} after retraining"
-        # Bytes, because NaN is unlike itself and zero is like minus zero.
+        # Compare bytes, because NaN != NaN and 0.0 == -0.0.
         if one.tobytes() != other.tobytes():
             differing = int((one != other).sum())
             return f"{name} differs in {differing} of {one.size} values"

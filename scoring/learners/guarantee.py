@@ -1,9 +1,9 @@
 """What a private learner promises about a request: an upper bound on epsilon, whatever attack is tried.
 
-DP-SGD adds Gaussian noise to clipped gradients of randomly sampled examples. How many of k forgotten examples are in a
-batch is binomial, so with them and without them a step's sum follows mixtures of Gaussians (Ganesh 2024), and the steps
-compose by their privacy loss distributions. The bound for one example, extended to k by the textbook, would say nothing
-from some ten examples on.
+DP-SGD adds Gaussian noise to clipped gradients of randomly sampled examples. The number of forgotten examples in a
+batch is binomial, so each step is a mixture-of-Gaussians mechanism (Ganesh 2024), and the steps compose through their
+privacy loss distributions. Textbook group privacy, which extends the bound for one example to k, would be vacuous
+beyond about ten examples.
 """
 
 import math

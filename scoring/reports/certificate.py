@@ -12,7 +12,7 @@ def sentences(name: str, certificate: Certificate) -> list[str]:
         return found
     return [
         *found,
-        f"Tried: {tried}. Compared: the {certificate.tensors} tensors that each model holds, and its answers.",
-        "Not shown: other seeds and requests; requests chosen by someone who has seen the model; that a model in use "
-        "was made by this code.",
+        f"Tested: {tried}. Compared: {certificate.tensors} tensors per model, including its answers.",
+        "Not covered: other seeds and requests; requests chosen after seeing the model; whether a deployed model was "
+        "produced by this code.",
     ]

@@ -58,7 +58,7 @@ def _table(folder: Path) -> str:
         lines += [f"| {' | '.join(_cells(report))} |" for report in record.ranking]
     host = record.ranking[0].run.host
     footer = (
-        f"`make learners`, `SEED={record.seed}`. Proved: the largest audit bound of a forget example, 95 % for each. "
+        f"`make learners`, `SEED={record.seed}`. Proved: the largest audit bound of any forget example (each at 95 %). "
         f"Python {host['python']}, torch {host['torch']}, numpy {host['numpy']}; {host['cpu']} "
         f"({host['cpu_capability']}), {host['device']}."
     )
@@ -99,4 +99,4 @@ def _certified(report: Report) -> str:
     found = report.certificate
     if found is None:
         return ""
-    return f"{found.seeds} × {len(found.requests)}" if found.exact else "denied"
+    return f"{found.seeds} × {len(found.requests)}" if found.exact else "not exact"

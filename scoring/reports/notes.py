@@ -81,14 +81,14 @@ def notes_on_promise(result: Result) -> list[str]:
     delta, examples = promise.guarantee.delta, len(result.unlearned.score.epsilon)
     if reference := promise.guarantee.reference:
         return [
-            f"Guaranteed: epsilon {promise.epsilon:.2f} at delta {delta:g}, measured from {quoted(reference)}, not "
-            "from retrained models. So a larger measured epsilon contradicts nothing."
+            f"Guaranteed: epsilon {promise.epsilon:.2f} at delta {delta:g}, relative to {quoted(reference)}, not to "
+            "retrained models. So a larger measured epsilon does not contradict it."
         ]
     if promise.contradicted:
         return [
-            f"{CONTRADICTED}: promised is epsilon {promise.epsilon:.2f} at delta {delta:g} for {examples} forgotten "
-            f"example{'s' * (examples > 1)}, but the models prove {promise.proved:.2f} (95 % confidence over all of "
-            "them together). Is noise missing, or is something not accounted for?"
+            f"{CONTRADICTED}: the submission claims epsilon {promise.epsilon:.2f} at delta {delta:g} for {examples} "
+            f"forgotten example{'s' * (examples > 1)}, but its models prove at least {promise.proved:.2f} (95 % "
+            "confidence over all of them together). Is noise missing, or is something not accounted for?"
         ]
     return []
 
@@ -100,15 +100,15 @@ def notes_on_learning(result: Result) -> list[str]:
         return []
     found = [
         f"{quoted(learner.name)} brings its own learning: forgetting is measured against its own retrained models, "
-        f"accuracy against the task's. Its ceiling is {result.reference.ceiling.value:.4f}. Its models answer in the "
-        "process that made them, so the answers are its own."
+        f"accuracy against the task's. Its ceiling is {result.reference.ceiling.value:.4f}. Its models run in the "
+        "submission's own process, so the kit cannot verify their answers."
     ]
     if result.certificate:
         found.append(f"Certificate: {quoted(str(result.certificate), 400)}.")
         if result.certificate.exact:
             low, high = result.reference.ceiling.band
             found.append(
-                "An exact method's forgetting quality is that of the ceiling; the measured one differs by chance, "
+                "An exact method's true forgetting quality equals the ceiling's; the measured value varies by chance, "
                 f"because both pools are finite (score {low:.3f} to {high:.3f} in about 95 % of runs)."
             )
     return found

@@ -127,10 +127,10 @@ class GuaranteeRecord(_Part):
     sample_rate: float
     steps: int
     reference: str | None = Field(
-        description="What unlearned models are near to; null if that is retrained models, which are judged here."
+        description="What the guarantee is relative to; null if it is relative to the retrained models of this report."
     )
     proved: float | None = Field(
-        description="An epsilon that an example exceeds, with 95 % confidence; null if the reference is another."
+        description="Lower bound on the largest true epsilon (95 % confidence); null if `reference` is set."
     )
     contradicted: bool = Field(description="Whether more is proved than promised.")
 
@@ -141,7 +141,7 @@ class CertificateRecord(_Part):
     exact: bool
     seeds: int
     requests: list[str]
-    tensors: int = Field(description="How many each model holds.")
+    tensors: int = Field(description="Tensors compared per model, including its answers.")
     difference: str | None = Field(description="The first one; null if all bits were equal.")
 
 
@@ -165,7 +165,7 @@ class Retrained(_Part):
     """The pool that the unlearned one is held against."""
 
     accuracy: Accuracies
-    seconds: float = Field(description="Per model as the pool was made, medians.")
+    seconds: float = Field(description="Median seconds per model while the pool was made.")
 
 
 class CeilingRecord(_Part):

@@ -1,6 +1,6 @@
 """A run that learns, unlearns and answers: the module that comes out stays in the process that made it.
 
-What is to be forgotten reaches the process when learning has ended, and the inputs of the test set when unlearning has.
+The process receives the forget request only after learning, and the test inputs only after unlearning.
 """
 
 import ast
@@ -148,8 +148,8 @@ class _Run:
             self.kept = copy.deepcopy(self.model)
         except Exception as error:
             raise SubmissionError(
-                "the module that learning returned cannot be copied, which shows what it answers before it unlearns: "
-                f"copy.deepcopy raises {type(error).__name__}: {error}"
+                "the module that learning returned cannot be copied; the kit needs a copy to report its answers before "
+                f"unlearning: copy.deepcopy raises {type(error).__name__}: {error}"
             ) from error
         return b""
 
@@ -165,7 +165,7 @@ class _Run:
         model = given if returned is None else returned
         if not isinstance(model, nn.Module):
             raise SubmissionError(
-                f"{hook} returned {type(model).__name__}; expected a module, or None if the one it got was changed."
+                f"{hook} returned {type(model).__name__}; expected a module, or None if `net` was changed in place."
             )
         if self.handed.device.startswith("cuda"):
             # The clock that measures this runs in another process.

@@ -42,20 +42,20 @@ class Told:
     def from_bytes(cls, content: bytes) -> "Told":
         """What a run sent. Raises ``ValueError`` if it is anything else; the message says why."""
         if len(content) > LONGEST:
-            raise ValueError(f"what it says of its model has {len(content)} bytes, and at most {LONGEST} are accepted")
+            raise ValueError(f"its guarantee and details have {len(content)} bytes, and at most {LONGEST} are accepted")
         try:
             found = cls(**json.loads(content.decode()))
         except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError("what it says of its model is not what the kit writes") from error
+            raise ValueError("its guarantee and details are not in the format that the kit writes") from error
         if type(found.size) is not int or found.size < 0:
             raise ValueError("the size of its model is no number of bytes")
         if found.guarantee is not None:
             found = replace(found, guarantee=Guarantee.of(found.guarantee))
         if not isinstance(found.details, dict) or len(found.details) > MOST_DETAILS:
-            raise ValueError(f"its details are no mapping of at most {MOST_DETAILS} figures")
+            raise ValueError(f"its details must be a dictionary of at most {MOST_DETAILS} numbers")
         for name, value in found.details.items():
             if type(value) not in (int, float) or not math.isfinite(value):
-                raise ValueError(f"its detail {checked_name(name)} is no finite number")
+                raise ValueError(f"its detail {checked_name(name)} is not a finite number")
         return found
 
 

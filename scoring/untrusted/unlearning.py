@@ -113,7 +113,7 @@ def _weights_of(model: object) -> bytes:
     """A model's weights on the CPU, floating point numbers in single precision, as the content of a file."""
     if not isinstance(model, nn.Module):
         raise SubmissionError(
-            f"unlearning returned {type(model).__name__}; expected the model, or None if `net` itself was changed."
+            f"unlearning returned {type(model).__name__}; expected the model, or None if `net` was changed in place."
         )
     state = {}
     for name, value in model.state_dict().items():
