@@ -73,14 +73,13 @@ class OwnJob(SettingJob):
 
         def retrained(session: Session, index: int) -> Row:
             seed = setting.seed_of("retrained", index)
-            told, seconds = session.learn(seed)
-            return row_of(task, answer_of(session, "model"), [seed], seconds) | {"state_bytes": np.array([told.size])}
+            return row_of(task, answer_of(session, "model"), [seed], session.learn(seed))
 
         def learned_and_unlearned(session: Session, index: int) -> Row:
-            learned, learning = session.learn(setting.seed_of("original", index))
+            learning, learned = session.learn(setting.seed_of("original", index)), session.told()
             session.keep()
             seed = setting.seed_of("unlearned", index)
-            told, seconds = session.unlearn(seed, forgotten)
+            seconds, told = session.unlearn(seed, forgotten), session.told()
             row = row_of(task, answer_of(session, "model"), [seed], seconds)
             before = answers(task, answer_of(session, "kept"))
             return {
@@ -92,7 +91,7 @@ class OwnJob(SettingJob):
             }
 
         def timed(session: Session, index: int) -> Row:
-            return {"retraining_seconds": np.array([session.learn(index, leave_out=forgotten)[1]])}
+            return {"retraining_seconds": np.array([session.learn(index, leave_out=forgotten)])}
 
         def run(index: int) -> Row:
             def within(where: str, make: Callable[[Session, int], Row]) -> Row:

@@ -58,9 +58,14 @@ def first_difference(unlearned: State, retrained: State) -> str | None:
             return f"{name} is {one.dtype} {list(one.shape)}, and {other.dtype} {list(other.shape)} after retraining"
         # Compare bytes, because NaN != NaN and 0.0 == -0.0.
         if one.tobytes() != other.tobytes():
-            differing = int((one != other).sum())
+            differing = int((_bytes(one) != _bytes(other)).any(axis=1).sum())
             return f"{name} differs in {differing} of {one.size} values"
     return None
+
+
+def _bytes(values: NDArray) -> NDArray[np.uint8]:
+    """[size, itemsize] the bytes of each value."""
+    return np.frombuffer(values.tobytes(), np.uint8).reshape(values.size, -1)
 
 
 def still_held(unlearned: State, retrained: State, ids: frozenset[int]) -> str | None:

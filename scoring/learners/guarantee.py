@@ -6,9 +6,9 @@ privacy loss distributions. Textbook group privacy, which extends the bound for 
 beyond about ten examples.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -17,10 +17,19 @@ from scipy.stats import binom
 from starter_kit.errors import InputError, quoted
 from starter_kit.extras import how_to_install
 
-INTERVAL = 2e-3
-"""Nats that the accountant's grid is wide. Rounding goes up, by less than 0.1 % of epsilon."""
+INTERVAL, POINTS = 2e-3, 100_000
+"""Nats between the points of the accountant's grid, and the most points for a step; the grid is coarser then.
 
-MOST_STEPS = 10_000_000
+Rounding goes up: by less than 0.1 % of epsilon with the finer grid, and by some percent of large ones with a coarser.
+"""
+
+LONGEST_SHOWN = 40
+
+VACUOUS = 10_000.0
+"""Nats that a single step may reveal. What reveals more promises nothing, and computing how little takes long."""
+
+BOUNDS = {"noise_multiplier": (1e-3, 1e6), "sample_rate": (1e-9, 1), "steps": (1, 1e6), "delta": (1e-15, 0.01)}
+"""The least and the most that a guarantee may say."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +37,16 @@ class Guarantee:
     """How a model was trained privately.
 
     Attributes:
-        noise_multiplier: the noise's standard deviation, in units of the norm that gradients are clipped to; > 0.
-        sample_rate: how likely each example is in a batch (Poisson sampling), in (0, 1].
-        steps: how many steps were taken, >= 1.
-        delta: of (epsilon, delta), in (0, 1).
+        noise_multiplier: the noise's standard deviation, in units of the norm that gradients are clipped to.
+        sample_rate: how likely each example is in a batch (Poisson sampling).
+        steps: how many steps were taken.
+        delta: of (epsilon, delta).
         reference: None if it is about models that the same algorithm learns without the forgotten examples, which is
             what the score is about. Otherwise what unlearned models are near to, in words; the noise is then in units
             of what the whole request can change, however many examples that is.
 
     Raises:
-        ValueError: a number is missing or out of range.
+        ValueError: a number is missing or outside of ``BOUNDS``.
     """
 
     noise_multiplier: float
@@ -47,15 +56,15 @@ class Guarantee:
     reference: str | None = None
 
     def __post_init__(self) -> None:
-        bounds = {"noise_multiplier": (0, math.inf), "sample_rate": (0, 1), "steps": (0, MOST_STEPS), "delta": (0, 1)}
-        for name, (low, high) in bounds.items():
+        for name, (low, high) in BOUNDS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low < value <= high:
-                raise ValueError(f"a guarantee's {name} must be a number above {low} and at most {high}, not {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                shown = quoted(repr(value)[:LONGEST_SHOWN])
+                raise ValueError(f"a guarantee's {name} must be a number from {low:g} to {high:g}, not {shown}")
         if not (self.reference is None or (isinstance(self.reference, str) and self.reference.isprintable())):
             raise ValueError(f"a guarantee's reference is a text on one line, not {quoted(repr(self.reference))}")
-        if self.steps != int(self.steps) or math.isinf(self.noise_multiplier) or self.delta == 1:
-            raise ValueError(f"expected whole steps, finite noise and a delta below 1, found {self}")
+        if self.steps != int(self.steps):
+            raise ValueError(f"a guarantee's steps must be a whole number, not {self.steps}")
 
     @classmethod
     def of(cls, found: object) -> Self:
@@ -65,11 +74,12 @@ class Guarantee:
             raise ValueError(f"a guarantee has {', '.join(names)}, and perhaps a reference; found {quoted(str(found))}")
         return cls(**found)
 
+    @cache  # noqa: B019  There are few guarantees, and it takes seconds.
     def epsilon(self, request: int) -> float:
         """The epsilon for a request of so many examples, in nats, at this delta.
 
         Raises:
-            InputError: the package that computes it is not installed.
+            InputError: the package that computes it is not installed, or the guarantee promises nothing.
         """
         try:
             from dp_accounting import NeighboringRelation, dp_event
@@ -80,9 +90,18 @@ class Guarantee:
                 f"{how_to_install('dp_accounting')}"
             ) from error
         size = 1 if self.reference else request
+        shift = size / self.noise_multiplier
+        # What a step reveals lies within this, but for less than delta.
+        reach = shift**2 / 2 + 10 * shift
+        if reach > VACUOUS:
+            raise InputError(
+                f"The guarantee promises nothing for a request of {request} examples, because its noise is too small "
+                f"({self.noise_multiplier:g} times the clipping norm). Ask for fewer examples with FORGET=, or leave "
+                "the guarantee out."
+            )
         sampled = np.arange(size + 1)
         likely = binom.pmf(sampled, size, self.sample_rate)
         step = dp_event.MixtureOfGaussiansDpEvent(self.noise_multiplier, sampled.tolist(), likely.tolist())
-        accountant = PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, INTERVAL)
+        accountant = PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, max(INTERVAL, reach / POINTS))
         accountant.compose(step, int(self.steps))
         return float(accountant.get_epsilon(self.delta))

@@ -13,6 +13,6 @@ def sentences(name: str, certificate: Certificate) -> list[str]:
     return [
         *found,
         f"Tested: {tried}. Compared: {certificate.tensors} tensors per model, including its answers.",
-        "Not covered: other seeds and requests; requests chosen after seeing the model; whether a deployed model was "
-        "produced by this code.",
+        "Not covered: other seeds and requests; requests chosen after seeing the model; what the file keeps outside "
+        "the model (globals, class attributes); whether a deployed model was produced by this code.",
     ]

@@ -92,7 +92,7 @@ def _guaranteed(report: Report) -> str:
         return ""
     if promise.reference:
         return f"{promise.epsilon:.2f} (own reference)"
-    return f"{promise.epsilon:.2f}" + (" **contradicted**" if promise.contradicted else "")
+    return f"{promise.epsilon:.2f} (delta {promise.delta:g})" + (" **contradicted**" if promise.contradicted else "")
 
 
 def _certified(report: Report) -> str:

@@ -62,7 +62,10 @@ def _captions(report: Report) -> list[str]:
     if ceiling.value:
         found.insert(0, f"{quoted(report.submission.name)} reaches {100 * score / ceiling.value:.0f} % of the ceiling.")
     if report.guarantee and not report.guarantee.reference:
-        found.append("For each forget example: proved ≤ true epsilon ≤ guaranteed.\nThe official epsilon is no bound.")
+        found.append(
+            f"For each forget example: proved ≤ true epsilon ≤ guaranteed, at delta {report.guarantee.delta:g}.\n"
+            "The official epsilon is no bound."
+        )
     return found
 
 

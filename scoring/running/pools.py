@@ -94,7 +94,7 @@ class Pools:
     def retrained(self, models: int) -> Outputs:
         """Models that never saw the forget set."""
         if own := self.setting.own:
-            rows = self._fill(f"{own.name} retrained", models, self._own_job("retrained", self._own_limit))
+            rows = self._fill(f"{own.name}-retrained", models, self._own_job("retrained", self._own_limit))
             return Outputs.of_rows(self.identity, rows, models)
         if reason := self.setting.recipe.why_one_at_a_time(self.task):
             self.progress.say(f"retrained: one model at a time, because this network cannot be fused: {reason}.")
@@ -134,7 +134,7 @@ class Pools:
         job = self._certificate_job(self._own_limit)
         for seeds in (1, CERTIFICATE_SEEDS):
             pairs = seeds * len(job.requests)
-            rows = self._fill(f"{submission.name} certificate", pairs, job, unit="pairs")
+            rows = self._fill(f"{submission.name}-certificate", pairs, job, unit="pairs")
             found = job.certificate(dict(enumerate(rows)))
             if found.difference:
                 break
@@ -147,7 +147,7 @@ class Pools:
         job = self._certificate_job()
         pairs = CERTIFICATE_SEEDS * len(job.requests)
         rows, _ = find_rows(
-            self.store, self._prefix(f"{submission.name} certificate"), key_of(job, self.setting.device)
+            self.store, self._prefix(f"{submission.name}-certificate"), key_of(job, self.setting.device)
         ).read(range(pairs))
         found = job.certificate(rows) if rows else None
         return found if found and (found.difference or len(rows) == pairs) else None

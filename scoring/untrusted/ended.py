@@ -78,7 +78,10 @@ def blame(ended: Ended, submission: Submission, run: str, limit: float) -> Excep
                 "LIMIT=SECONDS sets another."
             )
         case "size":
-            reason = "its result is larger than a model of this task. Return a model with the architecture of `net`."
+            reason = (
+                "what it sent is too large. Return a model with the architecture of `net`. A submission that brings "
+                "its own learning can send 1 GiB."
+            )
         case _:
             reason = "it closed the kit's connection, or wrote to it. Close only what you opened."
     return SubmissionError(f"{submission.path} failed {run}: {reason}")

@@ -6,6 +6,7 @@ The process receives the forget request only after learning, and the test inputs
 import ast
 import copy
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from scoring.untrusted.ended import Ended
 from scoring.untrusted.handed import Call, copied, train_briefly
-from scoring.untrusted.module_state import tensors_in
+from scoring.untrusted.module_state import size_of, tensors_in
 from scoring.untrusted.safetensors_file import tensors_in_safetensors
 from scoring.untrusted.submission import Submission
 from scoring.untrusted.told import SAID, Told, told_by
@@ -62,6 +63,11 @@ class Answer:
 
     of: Literal["model", "kept"]
     inputs: Tensor
+
+
+@dataclass(frozen=True)
+class Tell:
+    """What the model says of itself, and its size."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,9 @@ class _Run:
                 return self._answer(self.model if of == "model" else self.kept, inputs)
             case State():
                 held = tensors_in(self.model)
-                return save({name: value for name, value in held.items() if not name.startswith(SAID)})
+                return save({path: value for path, value in held.items() if re.split(r"[.\[]", path)[0] not in SAID})
+            case Tell():
+                return told_by(self.model, size_of(self.model)).to_bytes()
             case other:
                 raise AssertionError(f"no request: {other!r}")
 
@@ -157,11 +165,12 @@ class _Run:
         forget, self.left = _split(self.left, ids)
         seed_everything(seed)
         loaders = [ExampleLoader(examples) for examples in (self.left, forget, self.handed.validation)]
-        returned = self.hooks["unlearning"](self.model.train(), *loaders)
+        self.model.train()
+        returned = self.hooks["unlearning"](self.model, *loaders)
         return self._ended("unlearning", returned, self.model)
 
     def _ended(self, hook: str, returned: object, given: nn.Module) -> bytes:
-        """Take over the model that a hook left, and say what there is to say of it."""
+        """Take over the model that a hook left."""
         model = given if returned is None else returned
         if not isinstance(model, nn.Module):
             raise SubmissionError(
@@ -171,11 +180,12 @@ class _Run:
             # The clock that measures this runs in another process.
             torch.cuda.synchronize()
         self.model = model
-        return told_by(model, sum(value.nbytes for value in tensors_in(model, strict=False).values())).to_bytes()
+        return b""
 
     def _answer(self, model: nn.Module, inputs: Tensor) -> bytes:
+        model.eval()
         with torch.no_grad():
-            logits = model.eval()(inputs.to(self.handed.device))
+            logits = model(inputs.to(self.handed.device))
         if not isinstance(logits, Tensor) or not logits.is_floating_point():
             raise SubmissionError(f"the model answers with {type(logits).__name__}; expected logits as one tensor.")
         return save({"logits": logits.float().to("cpu").contiguous()})
@@ -223,17 +233,21 @@ class Session:
     def __init__(self, place: Place, limit: float) -> None:
         self.place, self.left, self.fresh = place, limit, True
 
-    def learn(self, seed: int, leave_out: frozenset[int] = frozenset()) -> tuple[Told, float]:
-        """What the run says of the model that it learned, and the seconds that it took."""
-        return self._told(Learn(seed, leave_out))
+    def learn(self, seed: int, leave_out: frozenset[int] = frozenset()) -> float:
+        """Have it learn a model; the seconds that it took."""
+        return self._ask(Learn(seed, leave_out)).seconds
 
     def keep(self) -> None:
         """Have it keep a copy."""
         self._ask(Keep())
 
-    def unlearn(self, seed: int, ids: frozenset[int]) -> tuple[Told, float]:
-        """What the run says of the unlearned model, and the seconds that it took."""
-        return self._told(Unlearn(seed, ids))
+    def unlearn(self, seed: int, ids: frozenset[int]) -> float:
+        """Have the model unlearn; the seconds that it took."""
+        return self._ask(Unlearn(seed, ids)).seconds
+
+    def told(self) -> Told:
+        """What the model says of itself, and its size."""
+        return Told.from_bytes(self._ask(Tell()).content)
 
     def answer(self, of: Literal["model", "kept"], inputs: Tensor) -> Tensor:
         """Whatever tensor it answers with, in single precision."""
@@ -245,10 +259,6 @@ class Session:
     def state(self) -> dict[str, Tensor]:
         """Everything that the model holds, but for what it says of itself, by path."""
         return tensors_in_safetensors(self._ask(State()).content, MOST_TENSORS)
-
-    def _told(self, request: Learn | Unlearn) -> tuple[Told, float]:
-        ended = self._ask(request)
-        return Told.from_bytes(ended.content), ended.seconds
 
     def _ask(self, request: object) -> Ended:
         ended = self.place.ask(pickle.dumps(request), self.left, self.fresh)

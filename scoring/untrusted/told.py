@@ -1,20 +1,18 @@
 """What a run says of its model besides the answers: a guarantee, figures for the report, the size of its state."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from torch import nn
 
 from scoring.learners.guarantee import Guarantee
-from scoring.untrusted.names import checked_name
 from starter_kit.errors import SubmissionError
 
 LONGEST = 10_000
 """Bytes that all of it may have as JSON."""
 
-MOST_DETAILS = 8
+MOST_DETAILS, LONGEST_DETAIL, LARGEST_FIGURE = 8, 40, 1e15
 
 SAID = ("guarantee", "details")
 """The attributes by which a model says it."""
@@ -47,20 +45,23 @@ class Told:
             found = cls(**json.loads(content.decode()))
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError("its guarantee and details are not in the format that the kit writes") from error
-        if type(found.size) is not int or found.size < 0:
+        if type(found.size) is not int or not 0 <= found.size < 2**62:
             raise ValueError("the size of its model is no number of bytes")
         if found.guarantee is not None:
             found = replace(found, guarantee=Guarantee.of(found.guarantee))
         if not isinstance(found.details, dict) or len(found.details) > MOST_DETAILS:
             raise ValueError(f"its details must be a dictionary of at most {MOST_DETAILS} numbers")
         for name, value in found.details.items():
-            if type(value) not in (int, float) or not math.isfinite(value):
-                raise ValueError(f"its detail {checked_name(name)} is not a finite number")
+            if not name.isprintable() or len(name) > LONGEST_DETAIL:
+                raise ValueError(f"expected details with printable names of at most {LONGEST_DETAIL} characters")
+            # NaN is not within any bounds.
+            if type(value) not in (int, float) or not -LARGEST_FIGURE <= value <= LARGEST_FIGURE:
+                raise ValueError(f"its detail {name} is not a number between -1e15 and 1e15")
         return found
 
 
 def told_by(model: nn.Module, size: int = 0) -> Told:
-    """What a model says of itself. Raises ``SubmissionError`` if that is not what the kit expects."""
+    """What a model says of itself, and how large it is. Raises ``SubmissionError`` if it is not what is expected."""
     found: dict[str, dict | None] = {}
     for name in SAID:
         value = getattr(model, name, None)
@@ -73,7 +74,7 @@ def told_by(model: nn.Module, size: int = 0) -> Told:
     try:
         # Numbers of NumPy and tensors of one number become plain ones.
         return Told.from_bytes(json.dumps(said, default=float).encode())
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SubmissionError(f"the model's `guarantee` or `details` cannot be used: {error}.") from error
 
 

@@ -59,12 +59,17 @@ def test_a_model_carries_it_as_a_mapping():
         {**NUMBERS, "sample_rate": 1.5},
         {**NUMBERS, "steps": 1.5},
         {**NUMBERS, "steps": 10**9},
+        {**NUMBERS, "noise_multiplier": 10**400},
+        {**NUMBERS, "noise_multiplier": 1e-300},
+        {**NUMBERS, "delta": 1e-300},
+        {**NUMBERS, "delta": 0.999},
+        {**NUMBERS, "reference": 3},
         {**NUMBERS, "delta": 1},
     ],
     ids=str,
 )
 def test_numbers_that_promise_nothing_are_refused(found):
-    with pytest.raises(ValueError, match=r"guarantee|expected"):
+    with pytest.raises(ValueError, match="guarantee"):
         Guarantee.of(found)
 
 
@@ -78,4 +83,21 @@ def test_without_the_package_a_sentence_names_the_command(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(InputError, match=r"pip install '\.\[private\]'"):
-        DIGITS.epsilon(1)
+        Guarantee(3.0, 0.0445, 224, 1e-5).epsilon(1)
+
+
+def test_too_little_noise_promises_nothing_and_says_so_at_once():
+    with pytest.raises(InputError, match="promises nothing for a request of 95 examples, because its noise"):
+        Guarantee(0.05, 0.25, 60, 1e-5).epsilon(95)
+
+
+def test_a_coarse_grid_is_still_an_upper_bound():
+    """One step on all examples is the Gaussian mechanism, whose epsilon is known, also where the grid is coarse."""
+    found = Guarantee(noise_multiplier=1.0, sample_rate=1.0, steps=1, delta=1e-5).epsilon(20)
+    expected = 20**2 / 2 + 20 * norm.isf(1e-5)
+    assert 0.98 * expected <= found <= 1.02 * expected
+
+
+def test_a_guarantee_from_a_reference_covers_the_whole_request():
+    whole = Guarantee(2.0, 1.0, 1, 1e-5, reference="another start")
+    assert whole.epsilon(95) == Guarantee(2.0, 1.0, 1, 1e-5).epsilon(1)
