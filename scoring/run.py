@@ -12,13 +12,13 @@ from scoring.judging.certificate import Certificate
 from scoring.judging.membership import attack_accuracy
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import DELTA, Score, score
-from scoring.learners.guarantee import Guarantee
 from scoring.running.pools import Pools
+from scoring.running.promise import Promise, promised
 from scoring.running.unlearned import Unlearned
 from scoring.untrusted.checkpoints import Checkpoints, find
 from scoring.untrusted.submission import Submission, read
 from starter_kit.contract import read_source
-from starter_kit.errors import InputError, KitError, SubmissionError, quoted
+from starter_kit.errors import InputError, KitError, quoted
 
 REFERENCE_ROWS = ("ceiling", "floor")
 """The rows of a comparison that are no submissions."""
@@ -49,27 +49,6 @@ class Reference:
     accuracy: Outputs
     ceiling: Ceiling
     floor: Judged
-
-
-@dataclass(frozen=True)
-class Promise:
-    """A guarantee for the request that was made.
-
-    Attributes:
-        guarantee: what the models carry.
-        epsilon: what that comes to for so many forgotten examples.
-        proved: an epsilon that one of the forget examples exceeds with 95 % confidence; None if the models cannot prove
-            anything about the guarantee, because it is about something else than retrained models.
-    """
-
-    guarantee: Guarantee
-    epsilon: float
-    proved: float | None
-
-    @property
-    def contradicted(self) -> bool:
-        """Whether more is proved than promised."""
-        return self.proved is not None and self.proved > self.epsilon
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +106,7 @@ def run(path: Path, pools: Pools, models: int) -> Result:
         # process that a submission has run in.
         if not pools.has_run(submission):
             pools.execute(submission)
-        _promised(submission, pools.unlearned(submission, 1), pools)
+        promised(submission, pools.unlearned(submission, 1), len(pools.task.forget))
     return judge(submission, prepare(pools, models))
 
 
@@ -221,40 +200,14 @@ def judge(submission: Submission, reference: Reference) -> Result:
     pools = reference.pools
     made = pools.unlearned(submission, len(reference.retrained))
     result = _result(submission, made.outputs, reference)
-    promise, certificate = _promised(submission, made, pools, result), pools.stored_certificate(submission)
-    return replace(result, made=made, promise=promise, certificate=certificate)
+    promise = promised(submission, made, len(pools.task.forget), reference.retrained)
+    return replace(result, made=made, promise=promise, certificate=pools.stored_certificate(submission))
 
 
 def _result(submission: Submission | Checkpoints, unlearned: Outputs, reference: Reference) -> Result:
     scored = score(unlearned, reference.retrained, reference.accuracy)
-    audit = _audit(unlearned, reference.retrained, DELTA)
+    audit = audit_epsilon(unlearned.forget_confidence, reference.retrained.forget_confidence, delta=DELTA)
     return Result(submission, Judged(unlearned, scored), reference, audit)
-
-
-def _audit(unlearned: Outputs, retrained: Outputs, delta: float, simultaneous: bool = False) -> NDArray[np.float64]:
-    pools = unlearned.forget_confidence, retrained.forget_confidence
-    return audit_epsilon(*pools, delta=delta, simultaneous=simultaneous)
-
-
-def _promised(submission: Submission, made: Unlearned, pools: Pools, result: Result | None = None) -> Promise | None:
-    """The guarantee of a submission for the task's request, held against its models if there is a result.
-
-    Raises:
-        SubmissionError: its models carry different ones.
-        InputError: the package that computes it is not installed.
-    """
-    try:
-        guarantee = made.guarantee
-    except ValueError as error:
-        raise SubmissionError(f"{submission.path}: {error}.") from error
-    if guarantee is None:
-        return None
-    epsilon = guarantee.epsilon(len(pools.task.forget))
-    if result is None or guarantee.reference:
-        # What it is about is not what these pools are held against.
-        return Promise(guarantee, epsilon, None)
-    proved = _audit(made.outputs, result.reference.retrained, guarantee.delta, simultaneous=True)
-    return Promise(guarantee, epsilon, float(proved.max()))
 
 
 def _different_names(paths: list[Path]) -> list[Path]:

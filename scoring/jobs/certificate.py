@@ -11,8 +11,9 @@ from torch import Tensor
 from scoring.jobs.job import Row
 from scoring.jobs.own import OwnJob, by_id, ids_of, in_a_session
 from scoring.judging.certificate import Certificate, State, first_difference, still_held
-from scoring.untrusted.learning import Learning, Session
+from scoring.untrusted.learning import Learning
 from scoring.untrusted.sandbox import InPlace
+from scoring.untrusted.session import Session
 from starter_kit.task import Task
 from starter_kit.training import Report, silent
 

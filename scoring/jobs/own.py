@@ -12,8 +12,9 @@ from scoring.jobs.setting import SettingJob
 from scoring.jobs.stopwatch import is_timed
 from scoring.learners import Answer
 from scoring.untrusted.ended import Ended, blame
-from scoring.untrusted.learning import FailedError, Learning, Session
+from scoring.untrusted.learning import Learning
 from scoring.untrusted.sandbox import InPlace, Sandbox, repeated
+from scoring.untrusted.session import FailedError, Session
 from scoring.untrusted.submission import Submission
 from starter_kit.errors import SubmissionError
 from starter_kit.examples import Examples

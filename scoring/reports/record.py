@@ -15,8 +15,9 @@ from scoring.judging.outputs import Outputs
 from scoring.judging.score import DELTA, OFFICIAL_MODELS, RULES, RULES_VERSION, largest_epsilon
 from scoring.reports.notes import not_comparable, notes
 from scoring.reports.time import BUDGET, Verdict, ratio_of
-from scoring.run import Judged, Promise, Result
+from scoring.run import Judged, Result
 from scoring.running.host import host_kind
+from scoring.running.promise import Promise
 from scoring.running.unlearned import Learning
 
 SCHEMA_VERSION: Literal[4] = 4
