@@ -4,7 +4,7 @@ Two conventions exist in public code. The starting kit's batches unpack as ``inp
 competition's notebook are dictionaries with ``batch["image"]`` and ``batch["age_group"]``. A ``Batch`` supports both.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -97,17 +97,25 @@ class Examples(Dataset[Batch]):
         targets: [n] int64 classes, or [n, L] int64 with -100 where nothing is asked.
         image_id: [n] int64, identifies an example within its task.
         person_id: [n] int64, the person whose example it is: the unit of a request.
+        tokenizer: of text, turns words into the inputs and back; None for other inputs.
     """
 
-    def __init__(self, inputs: Tensor, targets: Tensor, image_id: Tensor, person_id: Tensor) -> None:
+    def __init__(
+        self, inputs: Tensor, targets: Tensor, image_id: Tensor, person_id: Tensor, tokenizer: Any = None
+    ) -> None:
         self.inputs, self.targets = inputs, targets
         self.image_id, self.person_id = image_id, person_id
+        self.tokenizer = tokenizer
         self._on_cpu: Examples | None = None
 
     @property
     def columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Inputs, targets, image_id and person_id."""
         return self.inputs, self.targets, self.image_id, self.person_id
+
+    def with_columns(self, columns: Iterable[Tensor]) -> "Examples":
+        """Other examples of the same kind."""
+        return Examples(*columns, tokenizer=self.tokenizer)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -139,7 +147,7 @@ class Examples(Dataset[Batch]):
 
     def to(self, device: torch.device) -> "Examples":
         """The same examples on a device."""
-        moved = Examples(*(column.to(device) for column in self.columns))
+        moved = self.with_columns(column.to(device) for column in self.columns)
         if moved.targets.device.type != "cpu":
             moved._on_cpu = self._on_cpu or self
         return moved

@@ -58,7 +58,8 @@ class Task:
     @property
     def train(self) -> Examples:
         """The training set of the original model: the retain set followed by the forget set."""
-        return Examples(*(torch.cat(pair) for pair in zip(self.retain.columns, self.forget.columns, strict=True)))
+        pairs = zip(self.retain.columns, self.forget.columns, strict=True)
+        return self.retain.with_columns(torch.cat(pair) for pair in pairs)
 
     @property
     def theirs(self) -> int:
@@ -82,8 +83,8 @@ class Task:
         if size == everything:
             return self
         columns = list(zip(self.retain.columns, self.forget.columns, strict=True))
-        retain = Examples(*(torch.cat([kept, theirs[size:]]) for kept, theirs in columns))
-        forget = Examples(*(theirs[:size] for _, theirs in columns))
+        retain = self.retain.with_columns(torch.cat([kept, theirs[size:]]) for kept, theirs in columns)
+        forget = self.forget.with_columns(theirs[:size] for _, theirs in columns)
         return replace(self, retain=retain, forget=forget, asked=size)
 
     def to(self, device: torch.device) -> "Task":

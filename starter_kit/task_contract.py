@@ -37,8 +37,10 @@ def _of_recipe(recipe: Recipe) -> list[str]:
     if not isinstance(recipe, Recipe):
         return [f"recipe: expected a Recipe of starter_kit.training, found {type(recipe).__name__}."]
     found = []
-    if recipe.optimizer not in ("sgd", "adam"):
-        found.append(f"recipe: expected the optimizer 'sgd' or 'adam', found {recipe.optimizer!r}.")
+    if recipe.optimizer not in ("sgd", "adam", "adamw"):
+        found.append(f"recipe: expected the optimizer 'sgd', 'adam' or 'adamw', found {recipe.optimizer!r}.")
+    if not 0 <= recipe.warm_up < 1:
+        found.append(f"recipe: expected warm_up as a share of all steps, in [0, 1), found {recipe.warm_up}.")
     if recipe.epochs < 1 or recipe.batch_size < 1:
         found.append(f"recipe: expected epochs and batch_size >= 1, found {recipe.epochs} and {recipe.batch_size}.")
     if not (recipe.learning_rate > 0 and recipe.weight_decay >= 0):

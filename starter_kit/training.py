@@ -1,5 +1,6 @@
 """How one model of a task is trained. This is the definition; anything faster must give the same model."""
 
+import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,22 +29,25 @@ class Recipe:
     """Minimise the loss of `answers.py` with a learning rate that follows a cosine, epoch by epoch.
 
     Attributes:
-        optimizer: "sgd", with momentum 0.9, or "adam".
+        optimizer: "sgd", with momentum 0.9, "adam", or "adamw" with betas 0.9 and 0.98, as transformers are trained.
         epochs: passes over the training set.
         batch_size: examples per step. The last batch may be smaller, or one larger.
         learning_rate: in the first epoch; it falls to almost zero in the last.
-        weight_decay: the factor of the L2 penalty.
+        weight_decay: the factor of the L2 penalty; for "adamw", the share by which weights shrink per unit of the rate.
+        warm_up: the share of all steps in which the rate rises to ``learning_rate``. Then it follows a cosine step by
+            step. 0 for a rate that follows a cosine epoch by epoch.
         class_weights: the weight of each class in the loss; None for equal weights.
         augmentation: random views of the inputs; None for the inputs as they are.
     """
 
-    optimizer: Literal["sgd", "adam"]
+    optimizer: Literal["sgd", "adam", "adamw"]
     epochs: int
     batch_size: int
     learning_rate: float
     weight_decay: float
     class_weights: tuple[float, ...] | None = None
     augmentation: CropAndFlip | None = None
+    warm_up: float = 0.0
 
     def epoch(self, examples: int, generator: Generator | None = None) -> Tensor:
         """The rows of a pass: [examples, 1] positions in random order or, with augmentation, [examples, 4].
@@ -85,12 +89,27 @@ def optimizer_of(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.op
     rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, MOMENTUM, weight_decay=recipe.weight_decay, fused=one_pass)
-    return torch.optim.Adam(parameters, rate, weight_decay=recipe.weight_decay, capturable=on_gpu, fused=one_pass)
+    options = {"weight_decay": recipe.weight_decay, "capturable": on_gpu, "fused": one_pass}
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, rate, (0.9, 0.98), **options)
+    return torch.optim.Adam(parameters, rate, **options)
 
 
-def schedule_of(recipe: Recipe, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
-    """The recipe's learning-rate schedule, to be stepped after each epoch."""
-    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs)
+def schedule_of(
+    recipe: Recipe, optimizer: torch.optim.Optimizer, examples: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """The recipe's learning-rate schedule, to be stepped after each step if it warms up, else after each epoch."""
+    if not recipe.warm_up:
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs)
+    steps = recipe.epochs * len(split_into_batches(torch.arange(examples), recipe.batch_size))
+    rising = max(1, round(recipe.warm_up * steps))
+
+    def share(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        return (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising))) / 2
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
 
 
 def train(net: nn.Module, examples: Examples, recipe: Recipe, report: Report = silent) -> None:
@@ -103,7 +122,7 @@ def train(net: nn.Module, examples: Examples, recipe: Recipe, report: Report = s
         report: told the share that is done after each epoch.
     """
     optimizer = optimizer_of(recipe, net.parameters())
-    schedule = schedule_of(recipe, optimizer)
+    schedule = schedule_of(recipe, optimizer, len(examples))
     weights = recipe.weights_for(net)
     net.train()
     for epoch in range(recipe.epochs):
@@ -112,5 +131,8 @@ def train(net: nn.Module, examples: Examples, recipe: Recipe, report: Report = s
             optimizer.zero_grad()
             loss(net(inputs), targets, weights).backward()
             optimizer.step()
-        schedule.step()
+            if recipe.warm_up:
+                schedule.step()
+        if not recipe.warm_up:
+            schedule.step()
         report((epoch + 1) / recipe.epochs)

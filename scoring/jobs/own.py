@@ -145,4 +145,4 @@ def in_a_session(
 def by_id(examples: Examples) -> Examples:
     """The examples in the order of their ids, which says nothing about what is to be forgotten."""
     order = examples.image_id.argsort()
-    return Examples(*(column[order] for column in examples.columns))
+    return examples.with_columns(column[order] for column in examples.columns)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from scoring.jobs.setting import Setting, clock
-from starter_kit.examples import Examples
 from starter_kit.task import Task
 
 FIRST, THEN_EVERY = 8, 64
@@ -32,7 +31,7 @@ def stopwatch(setting: Setting, task: Task) -> Callable[[], float]:
     one_epoch: Task = replace(task, recipe=replace(task.recipe, epochs=1))
     # Two batches, and one as small as the last one of an epoch: kernels are chosen for each size.
     few = 2 * task.recipe.batch_size + len(task.retain) % task.recipe.batch_size
-    some = Examples(*(column[:few] for column in task.retain.columns))
+    some = task.retain.with_columns(column[:few] for column in task.retain.columns)
     warm = False
 
     def measure() -> float:

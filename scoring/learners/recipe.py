@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from scoring.learners import Answer
-from scoring.learners.fused import CannotFuseError, FusedNetwork, answer_of_all, train_fused
+from scoring.learners.fused import CannotFuseError, answer_of_all, fuse, train_fused
 from starter_kit.examples import Examples
 from starter_kit.task import Task
 from starter_kit.training import Report, seed_everything, silent, train
@@ -43,7 +43,7 @@ class RecipeLearner:
     def why_one_at_a_time(self, task: Task) -> str | None:
         """The part of the network that cannot be trained for many models at once, if there is one."""
         try:
-            FusedNetwork([task.network() for _ in range(2)], task.retain.inputs[:2].cpu())
+            fuse([task.network() for _ in range(2)], task.retain.inputs[:2].cpu())
         except CannotFuseError as reason:
             return str(reason)
         return None

@@ -45,7 +45,8 @@ class Handed(Protocol):
 
 def copied(examples: Examples, device: str) -> Examples:
     """Examples of one's own on a device."""
-    return Examples(*(column.to("cpu", copy=True) for column in examples.columns)).to(torch.device(device))
+    own = examples.with_columns(column.to("cpu", copy=True) for column in examples.columns)
+    return own.to(torch.device(device))
 
 
 def train_briefly(net: nn.Module, *sets: Examples) -> None:

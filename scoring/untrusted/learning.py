@@ -190,5 +190,5 @@ def _split(examples: Examples, ids: frozenset[int]) -> tuple[Examples, Examples]
     """The examples with these ids, and the others, both in their order."""
     inside = torch.isin(examples.image_id.cpu(), torch.tensor(sorted(ids), dtype=torch.int64))
     inside = inside.to(examples.targets.device)
-    first, second = (Examples(*(column[mask] for column in examples.columns)) for mask in (inside, ~inside))
+    first, second = (examples.with_columns(column[mask] for column in examples.columns) for mask in (inside, ~inside))
     return first, second

@@ -7,11 +7,32 @@ import torch
 from torch import Tensor, nn
 
 from scoring.learners import Answer
+from scoring.learners.fused.layers import CannotFuseError
 from scoring.learners.fused.network import FusedNetwork
 from scoring.learners.fused.recording import RecordedSteps, gpu_for_training
+from scoring.learners.fused.stacked import StackedNetwork
 from starter_kit.answers import loss
 from starter_kit.examples import Examples, split_into_batches
 from starter_kit.training import Recipe, Report, optimizer_of, schedule_of, seed_everything, silent
+
+
+def fuse(networks: Sequence[nn.Module], inputs: Tensor) -> FusedNetwork | StackedNetwork:
+    """K networks as one, in the faster way if that can be.
+
+    Args:
+        networks: K >= 1 networks of one architecture.
+        inputs: [n >= 1, ...] examples of their inputs, on the CPU.
+
+    Raises:
+        CannotFuseError: neither way is possible.
+    """
+    try:
+        return FusedNetwork(networks, inputs)
+    except CannotFuseError as reason:
+        try:
+            return StackedNetwork(networks, inputs)
+        except CannotFuseError:
+            raise reason from None
 
 
 def train_fused(
@@ -21,7 +42,7 @@ def train_fused(
     seeds: Sequence[int],
     report: Report = silent,
     record: bool = True,
-) -> FusedNetwork:
+) -> FusedNetwork | StackedNetwork:
     """Train one model per seed, all at once. Model k is what `training.train` makes after seeding with ``seeds[k]``.
 
     Args:
@@ -44,11 +65,11 @@ def train_fused(
         # Training continues with the generator that the weights were drawn from.
         generators.append(torch.Generator().set_state(torch.get_rng_state()))
     device = examples.targets.device
-    fused = FusedNetwork(networks, examples.inputs[:2].cpu()).to(device).train()
+    fused = fuse(networks, examples.inputs[:2].cpu()).to(device).train()
     del networks
 
     optimizer = optimizer_of(recipe, fused.parameters())
-    schedule = schedule_of(recipe, optimizer)
+    schedule = schedule_of(recipe, optimizer, len(examples))
 
     weights = recipe.weights_for(fused)
 
@@ -59,6 +80,8 @@ def train_fused(
         logits = fused(inputs.unflatten(0, rows.shape[:2]))
         loss(logits.flatten(0, 1), targets, weights, models=fused.models).backward()
         optimizer.step()
+        if recipe.warm_up:
+            schedule.step()
 
     on_gpu = device.type == "cuda"
     with gpu_for_training(device):
@@ -66,7 +89,8 @@ def train_fused(
         for epoch in range(recipe.epochs):
             epochs = [recipe.epoch(len(examples), generator) for generator in generators]
             advance(split_into_batches(torch.stack(epochs, dim=1).to(device), recipe.batch_size))
-            schedule.step()
+            if not recipe.warm_up:
+                schedule.step()
             report((epoch + 1) / recipe.epochs)
         if on_gpu:
             # The record and its memory are freed when this function returns.
@@ -80,7 +104,7 @@ def advance_one_by_one(step: Callable[[Tensor], None], batches: Sequence[Tensor]
         step(rows)
 
 
-def answer_of_all(fused: FusedNetwork) -> Answer:
+def answer_of_all(fused: FusedNetwork | StackedNetwork) -> Answer:
     """What the K models answer in evaluation mode, all to the same inputs."""
     fused.eval()
     return lambda inputs: fused(inputs.unsqueeze(1).expand(-1, fused.models, *inputs.shape[1:]))

@@ -1,0 +1,60 @@
+"""Push the hidden states of the forget set towards a random direction, and hold those of the retain set where they are.
+
+The answers are not touched themselves. What reads the hidden states finds nothing there for the forget set; with few
+layers after the one that is steered, they may learn to read around it.
+
+Source: Li et al., The WMDP Benchmark, ICML 2024: representation misdirection for unlearning.
+Cost: STEPS steps on a batch of each set; memory for a second copy of the model.
+"""
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+from torch.utils.data import DataLoader
+
+SCALE = 6.5
+RETAIN_WEIGHT = 10.0
+LEARNING_RATE = 3e-3
+STEPS = 56
+
+
+def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
+    """Take steps on both distances."""
+    if not isinstance(getattr(net, "blocks", None), nn.ModuleList):
+        raise ValueError("This method steers the hidden states of blocks, and this network has no blocks.")
+    # A copy: weights that are only detached would move with the model, which would have nothing to hold it.
+    original = copy.deepcopy(net).eval().requires_grad_(False)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
+    direction: Tensor | None = None
+    for _, known, gone in zip(range(STEPS), endless(retain), endless(forget), strict=False):
+        optimizer.zero_grad()
+        states, kept = hidden(net, gone[0]), hidden(net, known[0])
+        if direction is None:
+            drawn = torch.rand(states.shape[-1], device=states.device)
+            direction = SCALE * drawn / drawn.norm()
+        with torch.no_grad():
+            before = hidden(original, known[0])
+        lose = mse_loss(states, direction.expand_as(states))
+        (lose + RETAIN_WEIGHT * mse_loss(kept, before)).backward()
+        optimizer.step()
+    return net
+
+
+def hidden(net: nn.Module, inputs: Tensor) -> Tensor:
+    """What the last block puts out."""
+    seen: list[Tensor] = []
+    blocks = net.blocks
+    assert isinstance(blocks, nn.ModuleList)
+    hook = blocks[-1].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    net(inputs)
+    hook.remove()
+    return seen[0]
+
+
+def endless(loader: DataLoader) -> Iterator:
+    """Batch after batch, pass after pass."""
+    while True:
+        yield from loader
