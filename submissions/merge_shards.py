@@ -136,6 +136,8 @@ def fit(net: nn.Module, data: tuple[Tensor, ...], epochs: int, rate: float, *key
                 cross_entropy(net(inputs[batch]), targets[batch]).backward()
                 optimizer.step()
         schedule.step()
+    # The last gradient is of these examples, and would stay in the model.
+    net.zero_grad()
 
 
 def everything_in(loader: DataLoader) -> tuple[Tensor, Tensor, Tensor, Tensor]:
