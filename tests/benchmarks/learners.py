@@ -9,10 +9,13 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scoring.reports.learners import with_table
+
 ROOT = Path(__file__).parents[2]
 SUBMISSIONS = ROOT / "submissions"
 VARIANTS = ROOT / "out" / "variants"
 REPORTS = Path("out/reports/learners")
+PAGE = SUBMISSIONS / "README.md"
 
 
 @dataclass(frozen=True)
@@ -72,4 +75,4 @@ if __name__ == "__main__":
         asked = () if request == "all" else ("--forget", request)
         files = [variant.written() for variant in variants]
         kit("compare", *files, "--models", models, "--out", REPORTS / request, *asked)
-    kit("tables")
+    PAGE.write_text(with_table(PAGE.read_text(), ROOT / "out/reports"))
