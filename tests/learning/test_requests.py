@@ -1,0 +1,46 @@
+"""Requests to forget a part of a person's examples."""
+
+import json
+
+import pytest
+
+from starter_kit import tasks
+from starter_kit.errors import InputError
+from tests.learning.sources import SAME
+
+
+@pytest.mark.parametrize("size", [1, 5, 94])
+def test_a_smaller_request_leaves_the_rest_in_retain(size):
+    task = tasks.load("digits")
+    asked = task.asking_for(size)
+    assert asked.forget.image_id.tolist() == task.forget.image_id[:size].tolist()
+    assert set(asked.train.image_id.tolist()) == set(task.train.image_id.tolist())
+    assert (asked.theirs, asked.digest() == task.digest()) == (95, False)
+    assert asked.title == f"digits (forgetting {size} of 95 examples)"
+
+
+def test_a_request_for_everything_is_the_task_itself():
+    task = tasks.load("digits")
+    assert task.asking_for(95) is task
+
+
+@pytest.mark.parametrize("size", [0, 96])
+def test_a_request_that_is_too_large_or_empty_is_refused(size):
+    with pytest.raises(InputError, match=f"Expected FORGET= from 1 to 95, all examples of the person; found {size}"):
+        tasks.load("digits").asking_for(size)
+
+
+def test_the_command_takes_it_and_the_report_says_it(kit, written, tmp_path):
+    done = kit("score", written(SAME), "--forget", 5)
+    assert done.exit_code == 0, done.output
+    assert "mine on digits (forgetting 5 of 95 examples), 8 models per pool" in done.output
+    record = json.loads((tmp_path / "report/report.json").read_text())
+    assert record["request"] == {"examples": 5, "of": 95}
+
+
+@pytest.mark.parametrize("value", ["0", "96", "all", "-1"])
+def test_a_wrong_request_is_said_on_the_command_line(kit, written, value):
+    done = kit("score", written(SAME), "--forget", value)
+    assert done.exit_code != 0
+    assert "forget" in done.output.lower()
+    assert "Traceback" not in done.output
