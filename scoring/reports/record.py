@@ -215,7 +215,7 @@ def record_of(result: Result) -> Report:
     reference, made = result.reference, result.made
     setting, retrained = reference.pools.setting, reference.retrained
     task = setting.task
-    reason = not_comparable(len(retrained))
+    reason = not_comparable(len(retrained), setting)
     return Report(
         submission=Source(name=result.submission.name, sha256=result.submission.sha256),
         task=Source(name=task.name, sha256=setting.key["task"]),

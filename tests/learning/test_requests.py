@@ -1,9 +1,14 @@
 """Requests to forget a part of a person's examples."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from scoring.jobs.setting import Setting
+from scoring.reports.notes import not_comparable
+from scoring.untrusted.submission import Submission
 from starter_kit import tasks
 from starter_kit.errors import InputError
 from tests.learning.sources import SAME
@@ -44,3 +49,12 @@ def test_a_wrong_request_is_said_on_the_command_line(kit, written, value):
     assert done.exit_code != 0
     assert "forget" in done.output.lower()
     assert "Traceback" not in done.output
+
+
+def test_what_the_challenge_does_not_have_is_not_compared_with_it():
+    plain = Setting(tasks.load("digits"), "cpu", 0)
+    assert not_comparable(512, plain) is None
+    part = replace(plain, task=plain.task.asking_for(5))
+    assert not_comparable(512, part) == "only 5 of 95 examples are forgotten"
+    own = replace(plain, own=Submission(Path("mine.py"), ""))
+    assert "brings its own learning" in not_comparable(512, own)
