@@ -59,7 +59,8 @@ class Result:
         submission: what was judged.
         unlearned: its models.
         reference: what they were held against.
-        audit: [F] lower bounds on epsilon, each of which holds with 95 % confidence.
+        audit: [F] lower bounds on epsilon, each at 95 % confidence.
+        proved: a lower bound on the largest epsilon, at 95 % confidence over all forget examples together.
         made: how the models were made and what their runs said; None for checkpoints.
         promise: a guarantee that they carry.
         certificate: of exact unlearning, if `make certify` has run.
@@ -69,6 +70,7 @@ class Result:
     unlearned: Judged
     reference: Reference
     audit: NDArray[np.float64]
+    proved: float
     made: Unlearned | None = None
     promise: Promise | None = None
     certificate: Certificate | None = None
@@ -176,17 +178,18 @@ def prepare(pools: Pools, models: int) -> Reference:
     Raises:
         MachineError: this machine failed.
     """
+    own = pools.setting.own is not None
+    # Before the submission's own models: without isolation, its code runs in this process from then on.
+    of_task = pools.of_task().retrained(models) if own else None
     pool = pools.retrained(models_needed(models))
     retrained = pool.take(slice(models))
-    of_task = pools.of_task()
-    accuracy = retrained if of_task is pools else of_task.retrained(models)
     floor = pools.originals(models)
     return Reference(
         pools=pools,
         retrained=retrained,
-        accuracy=accuracy,
-        ceiling=pools.ceiling(pool, None if accuracy is retrained else accuracy),
-        floor=Judged(floor, score(floor, retrained, accuracy)),
+        accuracy=retrained if of_task is None else of_task,
+        ceiling=pools.ceiling(pool, of_task),
+        floor=Judged(floor, score(floor, retrained, of_task)),
     )
 
 
@@ -206,8 +209,9 @@ def judge(submission: Submission, reference: Reference) -> Result:
 
 def _result(submission: Submission | Checkpoints, unlearned: Outputs, reference: Reference) -> Result:
     scored = score(unlearned, reference.retrained, reference.accuracy)
-    audit = audit_epsilon(unlearned.forget_confidence, reference.retrained.forget_confidence, delta=DELTA)
-    return Result(submission, Judged(unlearned, scored), reference, audit)
+    pools = unlearned.forget_confidence, reference.retrained.forget_confidence
+    proved = audit_epsilon(*pools, delta=DELTA, simultaneous=True).max()
+    return Result(submission, Judged(unlearned, scored), reference, audit_epsilon(*pools, delta=DELTA), float(proved))
 
 
 def _different_names(paths: list[Path]) -> list[Path]:

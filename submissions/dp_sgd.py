@@ -10,7 +10,7 @@ narrow layers of a network for digits one group per channel. SAMPLE_RATE, STEPS 
 numbers computed from the data would reveal how many examples there are. Set all three for data of another size.
 
 Source: Abadi et al., Deep Learning with Differential Privacy, CCS 2016; Opacus' `prv` accountant for the noise.
-Cost: learning three times as long as without privacy; unlearning nothing.
+Cost: learning takes three to four times as long as without privacy; unlearning takes no time.
 """
 
 import warnings

@@ -12,7 +12,8 @@ after several requests; `make certify SUBMISSION=submissions/sisa.py` checks thi
 probability, because counting votes would give infinite logits.
 
 Source: Bourtoule et al., Machine Unlearning, IEEE S&P 2021: 2e / (R + 1) epochs per slice take as long as e epochs.
-Cost: learning as long as training one network; unlearning 1 / S of that, and less if an early slice is not touched.
+Cost: learning takes 1.3 times as long as training one network; unlearning 1 / SHARDS of that, or less if the request
+touches only late slices.
 """
 
 import copy

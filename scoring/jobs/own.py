@@ -77,18 +77,19 @@ class OwnJob(SettingJob):
             return row_of(task, answer_of(session, "model"), [seed], session.learn(seed))
 
         def learned_and_unlearned(session: Session, index: int) -> Row:
-            learning, learned = session.learn(setting.seed_of("original", index)), session.told()
+            learning_seconds = session.learn(setting.seed_of("original", index))
+            state_bytes = session.info().size
             session.keep()
             seed = setting.seed_of("unlearned", index)
-            seconds, told = session.unlearn(seed, forgotten), session.told()
+            seconds = session.unlearn(seed, forgotten)
             row = row_of(task, answer_of(session, "model"), [seed], seconds)
             before = answers(task, answer_of(session, "kept"))
             return {
                 **row,
                 **{BEFORE + name: value for name, value in before.items()},
-                "learning_seconds": np.array([learning]),
-                "state_bytes": np.array([learned.size]),
-                "told": np.array(told.to_bytes().decode()),
+                "learning_seconds": np.array([learning_seconds]),
+                "state_bytes": np.array([state_bytes]),
+                "info": np.array(session.info().to_bytes().decode()),
             }
 
         def timed(session: Session, index: int) -> Row:

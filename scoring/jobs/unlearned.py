@@ -13,9 +13,9 @@ from scoring.jobs.original import Original
 from scoring.jobs.setting import SettingJob
 from scoring.jobs.stopwatch import is_timed, stopwatch
 from scoring.untrusted.ended import Ended, blame
+from scoring.untrusted.model_info import ModelInfo, unpacked
 from scoring.untrusted.sandbox import InPlace, Sandbox, repeated
 from scoring.untrusted.submission import Submission
-from scoring.untrusted.told import Told, unpacked
 from scoring.untrusted.unlearning import Unlearning
 from scoring.untrusted.weights import weights_in_safetensors
 from starter_kit.errors import SubmissionError
@@ -73,22 +73,22 @@ class UnlearnedJob(SettingJob):
             ended = repeated(lambda: place.ask(seed.to_bytes(8, "little"), self.limit))
             if ended.how != "done":
                 raise blame(ended, self.submission, where, self.limit)
-            told, weights = self._left_by(ended, where)
+            info, weights = self._left_by(ended, where)
             net.load_state_dict(weights)
             try:
                 row = row_of(task, answer_of_one(net), [seed], ended.seconds)
             except ValueError as error:
                 raise SubmissionError(f"{self.submission.path} failed {where}: {error}.") from error
             retraining = time_retraining() if is_timed(index) else np.nan
-            return row | {"retraining_seconds": np.array([retraining]), "told": np.array(told.to_bytes().decode())}
+            return row | {"retraining_seconds": np.array([retraining]), "info": np.array(info.to_bytes().decode())}
 
         return run
 
-    def _left_by(self, ended: Ended, where: str) -> tuple[Told, dict[str, Tensor]]:
-        """What a run said, and the weights that it left, checked as strictly as those of a stranger."""
+    def _left_by(self, ended: Ended, where: str) -> tuple[ModelInfo, dict[str, Tensor]]:
+        """What the model declares, and its weights, checked as strictly as those of a stranger."""
         try:
-            told, content = unpacked(ended.content)
-            return told, weights_in_safetensors(content, self.original.weights)
+            info, content = unpacked(ended.content)
+            return info, weights_in_safetensors(content, self.original.weights)
         except ValueError as error:
             raise SubmissionError(
                 f"{self.submission.path} failed {where}: its model cannot be judged: {error}. The model must keep the "

@@ -26,7 +26,7 @@ def truth_ratio(
         mean: over the wrong answers' probabilities: "geometric" as in the code, "arithmetic" as in the paper.
 
     Returns:
-        [..., n] ratios > 0: below 1 for a model that knows the answer, about 1 for one that does not.
+        [..., n] ratios > 0: below 1 if the model knows the answer, about 1 if it does not.
 
     Raises:
         ValueError: shapes that do not fit, losses that are NaN or negative, or an unknown mean.
@@ -87,7 +87,7 @@ def forget_aggregate(ratios: ArrayLike) -> float:
 
 
 def retain_aggregate(ratios: ArrayLike) -> float:
-    """How well right answers are told from wrong ones: the mean of 1 - ratio, at least 0, in [0, 1)."""
+    """How well a model separates right answers from wrong ones: the mean of max(0, 1 - ratio), in [0, 1)."""
     return float(np.maximum(0, 1 - np.asarray(ratios, np.float64)).mean())
 
 

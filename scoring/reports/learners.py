@@ -58,7 +58,7 @@ def _table(folder: Path) -> str:
         lines += [f"| {' | '.join(_cells(report))} |" for report in record.ranking]
     host = record.ranking[0].run.host
     footer = (
-        f"`make learners`, `SEED={record.seed}`. Proved: the largest audit bound of any forget example (each at 95 %). "
+        f"`make learners`, `SEED={record.seed}`. Proved: a lower bound on the largest epsilon (95 % confidence). "
         f"Python {host['python']}, torch {host['torch']}, numpy {host['numpy']}; {host['cpu']} "
         f"({host['cpu_capability']}), {host['device']}."
     )
@@ -76,7 +76,7 @@ def _cells(report: Report) -> list[str]:
         f"{pool.accuracy.retain:.4f}",
         f"{pool.accuracy.test:.4f}",
         f"{pool.epsilon.median:.2f}",
-        f"{report.audit.largest:.2f}",
+        f"{report.audit.proved:.2f}",
         _guaranteed(report),
         _certified(report),
         "" if learning is None else f"{learning.seconds:.2f}",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from scoring.jobs.setting import Setting
 from scoring.judging.score import OFFICIAL_MODELS, largest_epsilon
 from scoring.reports import CONTRADICTED
 from scoring.reports.time import BUDGET, ratio_of
@@ -12,17 +13,26 @@ FEW_MODELS = 64
 """With fewer models, most methods end near the largest epsilon that can be shown, and look alike."""
 
 
-def not_comparable(models: int) -> str | None:
-    """Why scores from pools of this size cannot be compared with the challenge's, or None if they can."""
-    if models == OFFICIAL_MODELS:
-        return None
-    return f"{models} models instead of {OFFICIAL_MODELS}, and the score depends on the number of models"
+def not_comparable(models: int, setting: Setting | None = None) -> str | None:
+    """Why scores cannot be compared with the challenge's, or None if they can.
+
+    Args:
+        models: the size of the pools.
+        setting: what made them; None if that is unknown.
+    """
+    if models != OFFICIAL_MODELS:
+        return f"{models} models instead of {OFFICIAL_MODELS}, and the score depends on the number of models"
+    if setting and setting.own:
+        return "the submission brings its own learning, and the challenge has one original for all"
+    if setting and setting.task.asked:
+        return f"only {setting.task.asked} of {setting.task.theirs} examples are forgotten"
+    return None
 
 
-def notes_on_models(models: int) -> list[str]:
-    """Notes on the number of models."""
+def notes_on_models(models: int, setting: Setting | None = None) -> list[str]:
+    """Notes on the number of models, and on what else keeps a score from being compared."""
     found = []
-    if reason := not_comparable(models):
+    if reason := not_comparable(models, setting):
         found.append(f"Not comparable with official scores: {reason}.")
     if models < FEW_MODELS:
         found.append(
@@ -34,11 +44,12 @@ def notes_on_models(models: int) -> list[str]:
 
 def notes(result: Result) -> list[str]:
     """All notes on a submission's score."""
-    found = notes_on_models(len(result.unlearned.outputs)) + notes_on_isolation(result.reference)
+    setting = result.reference.pools.setting
+    found = notes_on_models(len(result.unlearned.outputs), setting) + notes_on_isolation(result.reference)
     found += notes_on_promise(result) + notes_on_learning(result)
     found += notes_on_answers(result) + notes_on_ceiling(result) + notes_on_time(result)
     found += result.reference.pools.remarks
-    if result.reference.pools.setting.device == "mps":
+    if setting.device == "mps":
         found.append("Made on an Apple GPU (mps): these models are not bit-identical to those from other machines.")
     return found
 
@@ -116,7 +127,8 @@ def notes_on_learning(result: Result) -> list[str]:
 
 def notes_on_comparison(compared: Comparison) -> list[str]:
     """Notes on a ranking."""
-    found = notes_on_models(len(compared.reference.retrained)) + notes_on_isolation(compared.reference)
+    reference = compared.reference
+    found = notes_on_models(len(reference.retrained), reference.pools.setting) + notes_on_isolation(reference)
     found += [f"{one.submission.name}: {note}" for one in compared.ranked for note in notes_on_answers(one)]
     for result in compared.ranked:
         one = notes_on_promise(result) + notes_on_learning(result) + notes_on_ceiling(result)

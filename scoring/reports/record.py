@@ -112,11 +112,11 @@ class Time(_Part):
 
 
 class AuditRecord(_Part):
-    """Lower bounds on the epsilon of each forget example, each of which holds with 95 % confidence."""
+    """Lower bounds on epsilon."""
 
-    median: Epsilon
-    largest: Epsilon
-    examples: list[Epsilon] = Field(description="One per forget example.")
+    proved: Epsilon = Field(description="On the largest epsilon, at 95 % confidence over all forget examples together.")
+    median: Epsilon = Field(description="Of those per example.")
+    examples: list[Epsilon] = Field(description="One per forget example, each at 95 % confidence.")
 
 
 class GuaranteeRecord(_Part):
@@ -215,7 +215,7 @@ def record_of(result: Result) -> Report:
     reference, made = result.reference, result.made
     setting, retrained = reference.pools.setting, reference.retrained
     task = setting.task
-    reason = not_comparable(len(retrained))
+    reason = not_comparable(len(retrained), setting)
     return Report(
         submission=Source(name=result.submission.name, sha256=result.submission.sha256),
         task=Source(name=task.name, sha256=setting.key["task"]),
@@ -244,9 +244,7 @@ def record_of(result: Result) -> Report:
         ),
         ceiling=_ceiling(reference.ceiling),
         floor=floor_of(reference.floor),
-        audit=AuditRecord(
-            median=float(np.median(result.audit)), largest=float(result.audit.max()), examples=result.audit.tolist()
-        ),
+        audit=AuditRecord(proved=result.proved, median=float(np.median(result.audit)), examples=result.audit.tolist()),
         guarantee=_guarantee(result.promise) if result.promise else None,
         certificate=CertificateRecord(**asdict(result.certificate), exact=result.certificate.exact)
         if result.certificate

@@ -15,7 +15,7 @@ Lines = dict[str, float]
 BLOCKS = (
     ("score", "forgetting quality"),
     ("retain accuracy", "forget accuracy", "test accuracy"),
-    ("median epsilon", "over all thresholds", "proved (95 %)", "guaranteed"),
+    ("median epsilon", "over all thresholds", "proved (95 %)", "guaranteed", "guaranteed (own reference)"),
     ("seconds of learning", "seconds per model", "megabytes of state"),
 )
 
@@ -63,8 +63,8 @@ def _captions(report: Report) -> list[str]:
         found.insert(0, f"{quoted(report.submission.name)} reaches {100 * score / ceiling.value:.0f} % of the ceiling.")
     if report.guarantee and not report.guarantee.reference:
         found.append(
-            f"For each forget example: proved ≤ true epsilon ≤ guaranteed, at delta {report.guarantee.delta:g}.\n"
-            "The official epsilon is no bound."
+            f"Proved ≤ largest true epsilon ≤ guaranteed (delta {report.guarantee.delta:g}).\n"
+            "The official epsilon is an estimate, not a bound."
         )
     return found
 
@@ -105,8 +105,10 @@ def _lines(pool: Pool) -> Lines:
 
 
 def _bounds(report: Report) -> Lines:
-    found = {"proved (95 %)": report.audit.largest}
-    return found | {"guaranteed": report.guarantee.epsilon} if report.guarantee else found
+    found = {"proved (95 %)": report.audit.proved}
+    if promise := report.guarantee:
+        found["guaranteed (own reference)" if promise.reference else "guaranteed"] = promise.epsilon
+    return found
 
 
 def _learning(report: Report) -> Lines:

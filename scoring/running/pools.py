@@ -130,7 +130,7 @@ class Pools:
         return Unlearned.of_rows(self.identity, self._fill(submission.name, models, job), own)
 
     def certificate(self, submission: Submission) -> Certificate:
-        """Whether the submission's own unlearning is exact. It is tried with one seed first, and then with all."""
+        """Whether the submission's own unlearning is exact. One seed is tried first, then all."""
         job = self._certificate_job(self._own_limit)
         for seeds in (1, CERTIFICATE_SEEDS):
             pairs = seeds * len(job.requests)

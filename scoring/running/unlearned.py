@@ -1,4 +1,4 @@
-"""A pool of unlearned models, with what its runs said and how long learning took."""
+"""A pool of unlearned models, with what they declare and how long learning took."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from scoring.jobs.job import Row
 from scoring.jobs.own import BEFORE
 from scoring.judging.outputs import Identity, Outputs
 from scoring.learners.guarantee import Guarantee
-from scoring.untrusted.told import Told
+from scoring.untrusted.model_info import ModelInfo
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +29,16 @@ class Learning:
 
 @dataclass(frozen=True, eq=False)
 class Unlearned:
-    """What a submission's models answer, and what it says of them.
+    """What a submission's models answer and declare.
 
     Attributes:
         outputs: the answers.
-        told: what each run said.
+        infos: what each model declares.
         learning: of a submission that brings its own; None for others.
     """
 
     outputs: Outputs
-    told: tuple[Told, ...]
+    infos: tuple[ModelInfo, ...]
     learning: Learning | None
 
     @classmethod
@@ -53,8 +53,9 @@ class Unlearned:
         if own:
             rows = [{"retraining_seconds": np.array([np.nan]), **row} for row in rows]
         outputs = Outputs.of_rows(identity, rows, len(rows))
-        told = tuple(Told.from_bytes(str(row["told"]).encode()) for row in rows)
-        return cls(outputs, told, _learning(outputs, rows) if own else None)
+        infos = tuple(ModelInfo.from_bytes(str(row["info"]).encode()) for row in rows)
+        learning = _learning(outputs, rows) if own else None
+        return cls(outputs, infos, learning)
 
     @property
     def guarantee(self) -> Guarantee | None:
@@ -63,7 +64,7 @@ class Unlearned:
         Raises:
             ValueError: they do not promise the same.
         """
-        promised = {one.guarantee for one in self.told}
+        promised = {one.guarantee for one in self.infos}
         if None in promised:
             return None
         if len(promised) > 1:
@@ -73,8 +74,8 @@ class Unlearned:
     @property
     def details(self) -> dict[str, float]:
         """The means of the figures that all models carry, by name."""
-        names = [name for name in self.told[0].details if all(name in one.details for one in self.told)]
-        return {name: float(np.mean([one.details[name] for one in self.told])) for name in names}
+        names = [name for name in self.infos[0].details if all(name in one.details for one in self.infos)]
+        return {name: float(np.mean([one.details[name] for one in self.infos])) for name in names}
 
 
 def _learning(outputs: Outputs, rows: list[Row]) -> Learning:

@@ -18,9 +18,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from scoring.untrusted.handed import Call, copied, train_briefly
+from scoring.untrusted.model_info import ATTRIBUTES, info_of
 from scoring.untrusted.module_state import size_of, tensors_in
 from scoring.untrusted.submission import Submission
-from scoring.untrusted.told import SAID, told_by
 from starter_kit.errors import SubmissionError
 from starter_kit.examples import ExampleLoader, Examples
 from starter_kit.extras import EXTRAS
@@ -61,13 +61,13 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Tell:
-    """What the model says of itself, and its size."""
+class Info:
+    """What the model declares, and its size."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Everything that the model holds, but for what it says of itself."""
+    """Everything that the model holds, except what it declares."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +132,9 @@ class _Run:
                 return self._answer(self.model if of == "model" else self.kept, inputs)
             case State():
                 held = tensors_in(self.model)
-                return save({path: value for path, value in held.items() if re.split(r"[.\[]", path)[0] not in SAID})
-            case Tell():
-                return told_by(self.model, size_of(self.model)).to_bytes()
+                return save({path: held[path] for path in held if re.split(r"[.\[]", path)[0] not in ATTRIBUTES})
+            case Info():
+                return info_of(self.model, size_of(self.model)).to_bytes()
             case other:
                 raise AssertionError(f"no request: {other!r}")
 

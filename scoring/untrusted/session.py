@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from scoring.untrusted.ended import Ended
-from scoring.untrusted.learning import Answer, Keep, Learn, State, Tell, Unlearn
+from scoring.untrusted.learning import Answer, Info, Keep, Learn, State, Unlearn
+from scoring.untrusted.model_info import ModelInfo
 from scoring.untrusted.safetensors_file import tensors_in_safetensors
-from scoring.untrusted.told import Told
 
 MOST_TENSORS = 100_000
 """How many tensors a state may consist of."""
@@ -61,9 +61,9 @@ class Session:
         """Have the model unlearn; the seconds that it took."""
         return self._ask(Unlearn(seed, ids)).seconds
 
-    def told(self) -> Told:
-        """What the model says of itself, and its size."""
-        return Told.from_bytes(self._ask(Tell()).content)
+    def info(self) -> ModelInfo:
+        """What the model declares, and its size."""
+        return ModelInfo.from_bytes(self._ask(Info()).content)
 
     def answer(self, of: Literal["model", "kept"], inputs: Tensor) -> Tensor:
         """Whatever tensor it answers with, in single precision."""
@@ -73,7 +73,7 @@ class Session:
         return found["logits"]
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the model holds, but for what it says of itself, by path."""
+        """Everything that the model holds, except what it declares, by path."""
         return tensors_in_safetensors(self._ask(State()).content, MOST_TENSORS)
 
     def _ask(self, request: object) -> Ended:

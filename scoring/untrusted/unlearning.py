@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from scoring.untrusted.checkpoints import largest
 from scoring.untrusted.handed import Call, copied, train_briefly
+from scoring.untrusted.model_info import LONGEST, info_of, packed
 from scoring.untrusted.submission import Submission
-from scoring.untrusted.told import LONGEST, packed, told_by
 from starter_kit.errors import SubmissionError
 from starter_kit.examples import ExampleLoader, Examples
 from starter_kit.training import seed_everything
@@ -21,7 +21,7 @@ from starter_kit.training import seed_everything
 class Unlearning:
     """What a run gets that starts from the original model.
 
-    A request is a seed in [0, 2**64), eight bytes. The answer is what `told.py` packs, the weights as ``.safetensors``.
+    A request is a seed in [0, 2**64), eight bytes. `model_info.py` packs the answer; weights are a ``.safetensors``.
 
     Attributes:
         submission: the file to run.
@@ -42,7 +42,7 @@ class Unlearning:
 
     @property
     def most(self) -> int:
-        """The bytes of the weights that a run may leave, and what it says of them."""
+        """The size of the largest answer: the weights, and what the model declares."""
         return largest(self.weights) + LONGEST
 
     @property
@@ -124,4 +124,4 @@ def _weights_of(model: object) -> bytes:
         value = value.detach()
         # safetensors refuses weights that share memory, such as tied ones.
         state[name] = (value.float() if value.is_floating_point() else value).to("cpu", copy=True).contiguous()
-    return packed(told_by(model), save(state))
+    return packed(info_of(model), save(state))

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from scoring.cli import console
 from scoring.cli.console import HEAD, TAIL, PlainConsole, reporting_errors
+from scoring.reports import CONTRADICTED
 from scoring.running.progress import Progress
 from starter_kit.errors import SubmissionError
 
@@ -81,3 +82,12 @@ def test_a_very_long_line_is_cut(terminal):
     written = terminal.file.getvalue()
     assert len(written) < 2100
     assert "… (100000 characters)" in written
+
+
+def test_a_contradicted_guarantee_is_red_and_other_notes_are_not(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "results", console.PlainConsole(file=shown, force_terminal=True, width=200))
+    console.say_notes([f"{CONTRADICTED}: more is proved.", "Something else."])
+    first, second = shown.getvalue().strip().split("\n")
+    assert "\x1b[31m" in first
+    assert "\x1b[31m" not in second

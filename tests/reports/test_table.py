@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from scoring.reports.record import Report
+from scoring.reports.record import GuaranteeRecord, Report
 from scoring.reports.table import table
 
 EPSILONS = {"median": 3.5, "examples": [3.5]}
@@ -47,7 +47,7 @@ def report(ceiling=0.2, ratio: float | None = 0.125) -> Report:
             },
             "floor": {"score": SCORES | {"value": 0.0}, "accuracy": ACCURACY, "epsilon_median": 50.0},
             "request": {"examples": 95, "of": 95},
-            "audit": {"median": 0.1, "largest": 0.3, "examples": [0.3]},
+            "audit": {"proved": 0.3, "median": 0.1, "examples": [0.3]},
             "details": {},
             "notes": [],
         }
@@ -90,3 +90,22 @@ def test_a_name_is_only_a_name():
     named = hostile.model_copy(update={"submission": hostile.submission.model_copy(update={"name": "[b]x[/b]\x1b\n"})})
     text = printed(named)
     assert text.count(r"[b]x[/b]\x1b\n") == 3, "in the title, above the column and in the caption"
+
+
+def guaranteed(reference):
+    numbers = {"noise_multiplier": 2.0, "sample_rate": 0.1, "steps": 10, "delta": 1e-5}
+    promise = GuaranteeRecord(**numbers, reference=reference, epsilon=1.5, proved=None, contradicted=False)
+    return printed(report().model_copy(update={"guarantee": promise}))
+
+
+def test_what_is_proved_and_what_is_guaranteed_are_beside_each_other():
+    shown = guaranteed(None)
+    assert "│ proved (95 %) " in shown
+    assert "│ guaranteed " in shown
+    assert "Proved ≤ largest true epsilon ≤ guaranteed (delta 1e-05)." in shown
+
+
+def test_a_guarantee_from_another_reference_does_not_look_like_a_bound_on_what_is_measured():
+    shown = guaranteed("any other start")
+    assert "│ guaranteed (own reference) " in shown
+    assert "≤" not in shown

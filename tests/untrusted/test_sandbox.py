@@ -105,7 +105,7 @@ BLAMED = {
     "another architecture": ("net.fc = torch.nn.Linear(64, 7)", "Make masks and parametrizations permanent"),
     "more than a model takes": (
         "net.extra = torch.nn.Linear(2000, 2000)",
-        "its result is larger than a model of this task",
+        "what it sent is too large. Return a model with the architecture of `net`",
     ),
     "a part missing": ("del net.fc\nreturn net", "its model cannot be judged"),
     "NaN weights": ("net.fc.weight.data.fill_(float('nan'))", "fc.weight"),

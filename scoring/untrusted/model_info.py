@@ -1,4 +1,4 @@
-"""What a run says of its model besides the answers: a guarantee, figures for the report, the size of its state."""
+"""What a model declares besides its answers: a privacy guarantee, figures for the report, the size of its state."""
 
 import json
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ from scoring.learners.guarantee import Guarantee
 from starter_kit.errors import SubmissionError
 
 LONGEST = 10_000
-"""Bytes that all of it may have as JSON."""
+"""Maximum size in bytes, as JSON."""
 
 MOST_DETAILS, LONGEST_DETAIL, LARGEST_FIGURE = 8, 40, 1e15
 
-SAID = ("guarantee", "details")
-"""The attributes by which a model says it."""
+ATTRIBUTES = ("guarantee", "details")
+"""The attributes of a module that declare it."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a run says. None of it can be checked; it is only well-formed.
+class ModelInfo:
+    """What a model declares. The kit checks that it is well-formed, not that it is true.
 
     Attributes:
         guarantee: what the model's attribute ``guarantee`` promises; None if it has none.
@@ -37,7 +37,7 @@ class Told:
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> "Told":
+    def from_bytes(cls, content: bytes) -> "ModelInfo":
         """What a run sent. Raises ``ValueError`` if it is anything else; the message says why."""
         if len(content) > LONGEST:
             raise ValueError(f"its guarantee and details have {len(content)} bytes, and at most {LONGEST} are accepted")
@@ -46,7 +46,7 @@ class Told:
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError("its guarantee and details are not in the format that the kit writes") from error
         if type(found.size) is not int or not 0 <= found.size < 2**62:
-            raise ValueError("the size of its model is no number of bytes")
+            raise ValueError("the size of its model is not a number of bytes")
         if found.guarantee is not None:
             found = replace(found, guarantee=Guarantee.of(found.guarantee))
         if not isinstance(found.details, dict) or len(found.details) > MOST_DETAILS:
@@ -60,33 +60,33 @@ class Told:
         return found
 
 
-def told_by(model: nn.Module, size: int = 0) -> Told:
-    """What a model says of itself, and how large it is. Raises ``SubmissionError`` if it is not what is expected."""
+def info_of(model: nn.Module, size: int = 0) -> ModelInfo:
+    """What a model of ``size`` bytes declares. Raises ``SubmissionError`` if it is malformed."""
     found: dict[str, dict | None] = {}
-    for name in SAID:
+    for name in ATTRIBUTES:
         value = getattr(model, name, None)
         if not (value is None or isinstance(value, Mapping)):
             raise SubmissionError(
                 f"the model's `{name}` is {type(value).__name__}; expected a dictionary of numbers by name."
             )
         found[name] = None if value is None else dict(value)
-    said = {"guarantee": found["guarantee"], "details": found["details"] or {}, "size": size}
+    declared = {"guarantee": found["guarantee"], "details": found["details"] or {}, "size": size}
     try:
         # Numbers of NumPy and tensors of one number become plain ones.
-        return Told.from_bytes(json.dumps(said, default=float).encode())
+        return ModelInfo.from_bytes(json.dumps(declared, default=float).encode())
     except (TypeError, ValueError, OverflowError) as error:
         raise SubmissionError(f"the model's `guarantee` or `details` cannot be used: {error}.") from error
 
 
-def packed(told: Told, content: bytes) -> bytes:
+def packed(info: ModelInfo, content: bytes) -> bytes:
     """Both in one answer: eight bytes for the length of the first."""
-    first = told.to_bytes()
+    first = info.to_bytes()
     return len(first).to_bytes(8, "little") + first + content
 
 
-def unpacked(answer: bytes) -> tuple[Told, bytes]:
+def unpacked(answer: bytes) -> tuple[ModelInfo, bytes]:
     """What ``packed`` put together. Raises ``ValueError`` if the answer is anything else."""
     end = 8 + int.from_bytes(answer[:8], "little")
     if len(answer) < end:
         raise ValueError("its answer is cut off")
-    return Told.from_bytes(answer[8:end]), answer[end:]
+    return ModelInfo.from_bytes(answer[8:end]), answer[end:]
