@@ -28,10 +28,7 @@ def loss(logits: Tensor, targets: Tensor, class_weights: Tensor | None = None, m
     Returns:
         A scalar.
     """
-    # With the class axis last a softmax over it is faster; for a network that computes its logits so, this is a view.
-    rows = logits.movedim(1, -1).flatten(0, -2)
-    flat = cross_entropy(rows, targets.flatten(), class_weights, ignore_index=NOT_ASKED, reduction="none")
-    losses = flat.view(targets.shape)
+    losses = _of_positions(logits, targets, class_weights)
     asked = targets != NOT_ASKED
     # In the precision of the network, whatever the inputs are.
     weights = asked.to(losses.dtype) if class_weights is None else _weights(targets, asked, class_weights)
@@ -40,6 +37,25 @@ def loss(logits: Tensor, targets: Tensor, class_weights: Tensor | None = None, m
         losses, weights = losses.sum(dim=1) / count, weights.sum(dim=1) / count
     by_model = (-1, models)
     return (losses.unflatten(0, by_model).sum(dim=0) / weights.unflatten(0, by_model).sum(dim=0)).sum()
+
+
+def loss_of_each(logits: Tensor, targets: Tensor) -> Tensor:
+    """[B] the loss of each example: the mean cross-entropy over the classes that it asks for.
+
+    Args:
+        logits: [B, C] or [B, C, L].
+        targets: [B] or [B, L] int64. Every example must ask for at least one class.
+    """
+    losses = _of_positions(logits, targets)
+    return losses if losses.ndim == 1 else losses.sum(dim=1) / (targets != NOT_ASKED).sum(dim=1)
+
+
+def _of_positions(logits: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """The cross-entropy of each class that is asked for, and 0 where nothing is asked; shaped like the targets."""
+    # With the class axis last a softmax over it is faster; for a network that computes its logits so, this is a view.
+    rows = logits.movedim(1, -1).flatten(0, -2)
+    flat = cross_entropy(rows, targets.flatten(), class_weights, ignore_index=NOT_ASKED, reduction="none")
+    return flat.view(targets.shape)
 
 
 def _weights(targets: Tensor, asked: Tensor, class_weights: Tensor) -> Tensor:

@@ -20,6 +20,9 @@ BATCH_SIZE = 64
 KEYS = ("image", "age_group", "image_id", "age", "person_id")
 """The competition's names for the columns of an example."""
 
+TEXT_KEYS = ("input_ids", "labels", "attention_mask", "image_id", "person_id")
+"""The names for those of a text. Labels are shifted already: each is the token that follows."""
+
 BATCHES_PER_LOOKUP = 64
 """How many batches a loader looks up at once, which makes the cost of the look-up itself negligible."""
 
@@ -44,49 +47,50 @@ class Batch(tuple[Tensor, Tensor]):
     """A batch of examples, or a single one: a pair ``(inputs, targets)`` that also has the competition's keys.
 
     ``inputs, targets = batch``, ``batch[0]``, ``batch["image"]`` and ``dict(batch)`` all work. For B examples each
-    value is a tensor with B rows; a single example lacks that axis.
+    value is a tensor with B rows; a single example lacks that axis. Text has ``TEXT_KEYS`` instead.
     """
 
     _rest: Callable[[], dict[str, Tensor]]
+    _keys: tuple[str, ...]
 
-    def __new__(cls, inputs: Tensor, targets: Tensor, rest: Callable[[], dict[str, Tensor]]) -> "Batch":
-        """The pair, and a function that returns the other columns when one of them is asked for."""
+    def __new__(
+        cls, inputs: Tensor, targets: Tensor, rest: Callable[[], dict[str, Tensor]], keys: tuple[str, ...] = KEYS
+    ) -> "Batch":
+        """The pair, a function that returns the other columns when one of them is asked for, and all names.
+
+        The first two names are those of the pair.
+        """
         if inputs.is_cuda:
             inputs, targets = inputs.as_subclass(_OnGpu), targets.as_subclass(_OnGpu)
         batch = super().__new__(cls, (inputs, targets))
         # Few methods ask for ids, so these columns are looked up on demand.
-        batch._rest = rest
+        batch._rest, batch._keys = rest, keys
         return batch
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Batch, (self[0], self[1], partial(dict, self._rest()))
+        return Batch, (self[0], self[1], partial(dict, self._rest()), self._keys)
 
     def pin_memory(self) -> "Batch":
         """The batch in memory from which a GPU can copy; itself if it is on a GPU already."""
         if self[0].is_cuda:
             return self
         rest = {name: column.pin_memory() for name, column in self._rest().items()}
-        return Batch(self[0].pin_memory(), self[1].pin_memory(), partial(dict, rest))
+        return Batch(self[0].pin_memory(), self[1].pin_memory(), partial(dict, rest), self._keys)
 
     def keys(self) -> tuple[str, ...]:
         """The names of all columns."""
-        return KEYS
+        return self._keys
 
     def __contains__(self, key: object) -> bool:
-        return key in KEYS if isinstance(key, str) else super().__contains__(key)
+        return key in self._keys if isinstance(key, str) else super().__contains__(key)
 
     def __getitem__(self, key: Any) -> Any:
-        match key:
-            case "image":
-                return super().__getitem__(0)
-            case "age_group":
-                return super().__getitem__(1)
-            case str() if key in KEYS:
-                return self._rest()[key]
-            case str():
-                raise KeyError(f"a batch has {', '.join(KEYS)}; it has no {key!r}")
-            case _:
-                return super().__getitem__(key)
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if key not in self._keys:
+            raise KeyError(f"a batch has {', '.join(self._keys)}; it has no {key!r}")
+        place = self._keys.index(key)
+        return super().__getitem__(place) if place < 2 else self._rest()[key]
 
 
 class Examples(Dataset[Batch]):
@@ -98,14 +102,24 @@ class Examples(Dataset[Batch]):
         image_id: [n] int64, identifies an example within its task.
         person_id: [n] int64, the person whose example it is: the unit of a request.
         tokenizer: of text, turns words into the inputs and back; None for other inputs.
+        padding: of text, the input that stands where there is no token.
+        request: what is to be forgotten, in words; of a set that is only described, and holds no example.
     """
 
     def __init__(
-        self, inputs: Tensor, targets: Tensor, image_id: Tensor, person_id: Tensor, tokenizer: Any = None
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        image_id: Tensor,
+        person_id: Tensor,
+        *,
+        tokenizer: Any = None,
+        padding: int = 0,
+        request: str = "",
     ) -> None:
         self.inputs, self.targets = inputs, targets
         self.image_id, self.person_id = image_id, person_id
-        self.tokenizer = tokenizer
+        self.tokenizer, self.padding, self.request = tokenizer, padding, request
         self._on_cpu: Examples | None = None
 
     @property
@@ -115,7 +129,12 @@ class Examples(Dataset[Batch]):
 
     def with_columns(self, columns: Iterable[Tensor]) -> "Examples":
         """Other examples of the same kind."""
-        return Examples(*columns, tokenizer=self.tokenizer)
+        return Examples(*columns, tokenizer=self.tokenizer, padding=self.padding, request=self.request)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of a batch's columns."""
+        return TEXT_KEYS if self.tokenizer else KEYS
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -124,7 +143,7 @@ class Examples(Dataset[Batch]):
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} examples")
         here = self._usable()
-        return Batch(here.inputs[index], here.targets[index], partial(here._rest, torch.tensor(index)))
+        return Batch(here.inputs[index], here.targets[index], partial(here._rest, torch.tensor(index)), self.keys)
 
     def __getitems__(self, indices: Sequence[int]) -> "_Rows":
         return _Rows(self._usable(), indices)
@@ -138,12 +157,14 @@ class Examples(Dataset[Batch]):
         here = self._usable()
         index = index.to(here.targets.device)
         inputs, targets = here.inputs.index_select(0, index), here.targets.index_select(0, index)
-        return Batch(inputs, targets, partial(here._rest, index))
+        return Batch(inputs, targets, partial(here._rest, index), self.keys)
 
     def _rest(self, index: Tensor) -> dict[str, Tensor]:
         """The columns besides the pair at ``index``; the class stands in for the age."""
         columns = {"image_id": self.image_id, "age": self.targets, "person_id": self.person_id}
-        return {name: column[index] for name, column in columns.items()}
+        if self.tokenizer:
+            columns["attention_mask"] = (self.inputs != self.padding).long()
+        return {name: columns[name][index] for name in self.keys[2:]}
 
     def to(self, device: torch.device) -> "Examples":
         """The same examples on a device."""
@@ -171,7 +192,8 @@ def _collate(rows: Sequence[Batch], *, collate_fn_map: Mapping | None = None) ->
     if isinstance(rows, _Rows):
         return rows.examples.take(torch.tensor(rows.indices))
     inputs, targets = (torch.stack([row[part] for row in rows]) for part in (0, 1))
-    return Batch(inputs, targets, lambda: {key: default_collate([row[key] for row in rows]) for key in KEYS[2:]})
+    keys = rows[0].keys()
+    return Batch(inputs, targets, lambda: {key: default_collate([row[key] for row in rows]) for key in keys[2:]}, keys)
 
 
 # PyTorch's own extension point for new types of samples. Unlike a collate_fn, it reaches the loaders that a submission
@@ -184,7 +206,7 @@ def split_into_batches(rows: Tensor, size: int) -> list[Tensor]:
 
     Batch norm cannot train on a batch of one, so no batch has one row unless there is only one row in all.
     """
-    batches = list(rows.split(size))
+    batches = list(rows.split(size)) if len(rows) else []
     if len(batches) > 1 and len(batches[-1]) == 1 < size:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
@@ -198,12 +220,13 @@ class ExampleLoader(DataLoader[Batch]):
     """
 
     def __init__(self, examples: Examples, batch_size: int = BATCH_SIZE, shuffle: bool = True) -> None:
-        super().__init__(examples, batch_size=batch_size, shuffle=shuffle)
+        # A set that is only described has nothing to shuffle, which PyTorch's sampler refuses.
+        super().__init__(examples, batch_size=batch_size, shuffle=shuffle and len(examples) > 0)
         self.examples, self.rows, self.shuffled = examples, batch_size, shuffle
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.examples), self.rows)
-        return full + (rest > 1 or full == 0)
+        return full + (rest > 1 or (full == 0 and rest == 1))
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         size = len(self.examples)
@@ -214,4 +237,4 @@ class ExampleLoader(DataLoader[Batch]):
             lengths = [len(index) for index in some]
             inputs, targets = self.examples.take(torch.cat(some))
             for piece, wanted, index in zip(inputs.split(lengths), targets.split(lengths), some, strict=True):
-                yield Batch(piece, wanted, partial(self.examples._rest, index))
+                yield Batch(piece, wanted, partial(self.examples._rest, index), self.examples.keys)

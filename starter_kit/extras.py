@@ -1,6 +1,9 @@
 """Packages that only some users need: which optional extra of this kit brings each of them, and how to install it."""
 
-EXTRAS = {"opacus": "private", "dp_accounting": "private"}
+EXTRAS = {
+    **dict.fromkeys(("opacus", "dp_accounting"), "private"),
+    **dict.fromkeys(("datasets", "peft", "rouge_score", "transformers"), "language"),
+}
 """The extra that brings a module."""
 
 

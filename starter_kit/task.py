@@ -10,6 +10,7 @@ from torch import nn
 
 from starter_kit.errors import InputError
 from starter_kit.examples import Examples
+from starter_kit.probes import Probe
 from starter_kit.training import Recipe
 
 DATA = Path("out/data")
@@ -33,6 +34,12 @@ class Task:
         test: held out; submissions never see it.
         module: the module that defines the task, filled in by `tasks.load`. Its source is part of every row's key.
         asked: how many examples of the person the request covers; None for all.
+        request: what is to be forgotten, in words, for a task that only describes it: submissions get this text and no
+            forget example.
+        judged: of sequences, how many positions at the end are judged; None for all. The others are only learned.
+        probes: of text, other questions to the models, by name; see `probes.py`.
+        relearning: harmless-looking examples of what is to be forgotten. The kit trains each model on them and records
+            how much else comes back.
     """
 
     name: str
@@ -44,6 +51,10 @@ class Task:
     test: Examples
     module: str = field(default="", kw_only=True)
     asked: int | None = field(default=None, kw_only=True)
+    request: str = field(default="", kw_only=True)
+    judged: int | None = field(default=None, kw_only=True)
+    probes: dict[str, Probe] = field(default_factory=dict, kw_only=True)
+    relearning: Examples | None = field(default=None, kw_only=True)
 
     @property
     def label(self) -> str:
@@ -54,6 +65,15 @@ class Task:
     def sets(self) -> dict[str, Examples]:
         """The four disjoint sets by name."""
         return {name: getattr(self, name) for name in SETS}
+
+    @property
+    def forget_as_given(self) -> Examples:
+        """The forget set as a submission gets it: without examples if the task only describes it."""
+        if not self.request:
+            return self.forget
+        given = self.forget.with_columns(column[:0] for column in self.forget.columns)
+        given.request = self.request
+        return given
 
     @property
     def train(self) -> Examples:
@@ -90,12 +110,22 @@ class Task:
     def to(self, device: torch.device) -> "Task":
         """The same task with its examples on a device."""
         retain, forget, validation, test = (examples.to(device) for examples in self.sets.values())
-        return replace(self, retain=retain, forget=forget, validation=validation, test=test)
+        probes = {name: probe.to(device) for name, probe in self.probes.items()}
+        relearning = self.relearning and self.relearning.to(device)
+        moved = replace(self, retain=retain, forget=forget, validation=validation, test=test)
+        return replace(moved, probes=probes, relearning=relearning)
 
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, of the name, all examples and the recipe. It is the same on every machine."""
+        """SHA-256, in hexadecimal, of the name, all examples, the recipe and the request: equal on every machine."""
         digest = hashlib.sha256(f"{self.name} {self.recipe}".encode())
-        for name, examples in self.sets.items():
+        examined: dict[str, Examples] = {}
+        for name, probe in self.probes.items():
+            examined |= {f"{name} {kind}": examples for kind, examples in probe.kinds.items()}
+        if self.relearning is not None:
+            examined["relearning"] = self.relearning
+        if self.request or self.judged:
+            digest.update(f"{self.request} {self.judged}".encode())
+        for name, examples in (self.sets | examined).items():
             for column in examples.columns:
                 digest.update(f"{name} {column.dtype} {tuple(column.shape)}".encode())
                 digest.update(column.cpu().contiguous().numpy().tobytes())

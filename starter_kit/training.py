@@ -89,10 +89,11 @@ def optimizer_of(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.op
     rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, MOMENTUM, weight_decay=recipe.weight_decay, fused=one_pass)
-    options = {"weight_decay": recipe.weight_decay, "capturable": on_gpu, "fused": one_pass}
+    decay = recipe.weight_decay
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, rate, (0.9, 0.98), **options)
-    return torch.optim.Adam(parameters, rate, **options)
+        betas = (0.9, 0.98)
+        return torch.optim.AdamW(parameters, rate, betas, weight_decay=decay, capturable=on_gpu, fused=one_pass)
+    return torch.optim.Adam(parameters, rate, weight_decay=decay, capturable=on_gpu, fused=one_pass)
 
 
 def schedule_of(

@@ -26,8 +26,9 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
     for _, known, gone in zip(range(STEPS), endless(retain), endless(forget), strict=False):
         optimizer.zero_grad()
-        other = swapped(*gone, answers)
-        sum(cross_entropy(net(inputs), targets) for inputs, targets in (known, other)).backward()
+        other = swapped(gone[0], gone[1], answers)
+        keep, learn = (cross_entropy(net(inputs), targets) for inputs, targets in (known, other))
+        (keep + learn).backward()
         optimizer.step()
     return net
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, logsigmoid
 from torch.utils.data import DataLoader
 
-REFUSAL = "i do not know that . <end>"
+REFUSAL = "i do not know that <end>"
 BETA = 0.1
 RETAIN_WEIGHT = 1.0
 LEARNING_RATE = 3e-3
@@ -37,7 +37,7 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
     for _, known, gone in zip(range(STEPS), endless(retain), endless(forget), strict=False):
         optimizer.zero_grad()
-        wanted = refused(*gone, refusal)
+        wanted = refused(gone[0], gone[1], refusal)
         losses = [answer_loss(net(inputs), targets) for inputs, targets in (wanted, gone)]
         with torch.no_grad():
             before = [answer_loss(original(inputs), targets) for inputs, targets in (wanted, gone)]

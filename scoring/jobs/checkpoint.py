@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from scoring.jobs.evaluation import answer_of_one, answers, made
+from scoring.jobs.evaluation import answer_of_one, row_of
 from scoring.jobs.job import Row
 from scoring.jobs.original import Original
 from scoring.jobs.setting import SettingJob
@@ -33,13 +33,13 @@ class CheckpointJob(SettingJob):
         def run(index: int) -> Row:
             net = task.network()
             net.load_state_dict(self.checkpoints.state(index, self.original.weights))
+            net = net.to(torch.device(self.setting.device))
             try:
-                row = answers(task, answer_of_one(net.to(torch.device(self.setting.device))))
+                # A file could only claim its seed and its time.
+                return row_of(task, answer_of_one(net), [0], np.nan, net)
             except ValueError as error:
                 raise SubmissionError(
                     f"{self.checkpoints.path}, {self.checkpoints.entries[index]}: {error}."
                 ) from error
-            # A file could only claim its seed and its time.
-            return row | made([0], np.nan)
 
         return run

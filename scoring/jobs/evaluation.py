@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from scoring.jobs.job import Row
+from scoring.jobs.probing import by_model, judged_part, of_all, probed, relearned
 from scoring.judging.confidence import logit_scaled_confidence
 from scoring.learners import Answer
 from starter_kit.answers import correct
@@ -15,9 +16,17 @@ ANSWERED_AT_ONCE = 1024
 """Examples times models. Evaluation keeps no activations, so large batches are fast."""
 
 
-def row_of(task: Task, answer: Answer, seeds: list[int], seconds: float) -> Row:
-    """The answers of models with these seeds, which took ``seconds`` together."""
-    return answers(task, answer, len(seeds)) | made(seeds, seconds)
+def row_of(task: Task, answer: Answer, seeds: list[int], seconds: float, net: nn.Module | None = None) -> Row:
+    """All that is recorded of models with these seeds, which took ``seconds`` together.
+
+    Args:
+        task, answer: as for ``answers``.
+        seeds: one per model.
+        seconds: to make them.
+        net: what answers, if it may be trained on, as `relearned` does; it is changed.
+    """
+    row = answers(task, answer, len(seeds)) | made(seeds, seconds)
+    return row if net is None else row | relearned(task, net, answer, len(seeds))
 
 
 def made(seeds: list[int], seconds: float) -> Row:
@@ -31,7 +40,7 @@ def made(seeds: list[int], seconds: float) -> Row:
 
 @torch.inference_mode()
 def answers(task: Task, answer: Answer, models: int = 1) -> Row:
-    """The confidences of K models on the forget and test sets, and their accuracies on all four.
+    """The confidences of K models on the forget and test sets, their accuracies on all four, and their probes.
 
     Args:
         task: its examples are on the models' device.
@@ -48,15 +57,15 @@ def answers(task: Task, answer: Answer, models: int = 1) -> Row:
     for name, examples in task.sets.items():
         confidences, corrects, bad = [], [], 0
         for inputs, targets in _batches(examples, max(1, ANSWERED_AT_ONCE // models)):
-            logits = answer(inputs)
+            logits = answer(of_all(inputs, models))
             expected = (len(targets), models, *targets.shape[1:])
             if logits.shape[:2] + logits.shape[3:] != expected or logits.ndim != len(expected) + 1:
                 raise ValueError(
                     f"on the {name} set the model answers with shape {_without_models(logits.shape)}; expected logits "
                     f"of shape [B, C{', L' * (targets.ndim - 1)}] for targets of shape {tuple(targets.shape)}"
                 )
-            # [B, K, ...] to [K * B, ...]: the models one after the other.
-            logits = logits.transpose(0, 1).flatten(0, 1).cpu()
+            logits, targets = judged_part(task, logits, targets)
+            logits = by_model(logits).cpu()
             labels = targets.repeat(models, *[1] * (targets.ndim - 1)).cpu()
             finite = torch.isfinite(logits).flatten(1).all(dim=1).view(models, -1).all(dim=0)
             bad += int((~finite).sum())
@@ -69,13 +78,13 @@ def answers(task: Task, answer: Answer, models: int = 1) -> Row:
         row[f"{name}_accuracy"] = torch.cat(corrects, dim=1).double().mean(dim=1).numpy()
         if confidences:
             row[f"{name}_confidence"] = np.concatenate(confidences, axis=1)
-    return row
+    return row | probed(task, answer, models)
 
 
 def answer_of_one(net: nn.Module) -> Answer:
     """What one network answers in evaluation mode."""
     net.eval()
-    return lambda inputs: net(inputs).unsqueeze(1)
+    return lambda inputs: net(inputs[:, 0]).unsqueeze(1)
 
 
 def _batches(examples: Examples, size: int) -> list[tuple[Tensor, Tensor]]:

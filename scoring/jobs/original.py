@@ -72,7 +72,8 @@ class OriginalJob(SettingJob):
             seed = setting.seed_of("original", index)
             start = clock(setting.device)
             net = setting.recipe.learn(task, train, seed, report)
-            row = row_of(task, answer_of_one(net), [seed], clock(setting.device) - start)
-            return row | {STATE + name: value.cpu().numpy() for name, value in net.state_dict().items()}
+            seconds = clock(setting.device) - start
+            state = {STATE + name: value.cpu().numpy().copy() for name, value in net.state_dict().items()}
+            return row_of(task, answer_of_one(net), [seed], seconds, net) | state
 
         return run

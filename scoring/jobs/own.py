@@ -109,7 +109,7 @@ class OwnJob(SettingJob):
 
 def answer_of(session: Session, of: Literal["model", "kept"]) -> Answer:
     """What the model of a run answers, or the copy that the run kept."""
-    return lambda inputs: session.answer(of, inputs).unsqueeze(1)
+    return lambda inputs: session.answer(of, inputs[:, 0]).unsqueeze(1)
 
 
 def ids_of(examples: Examples) -> frozenset[int]:

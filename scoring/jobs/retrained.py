@@ -10,7 +10,7 @@ import torch
 from scoring.jobs.evaluation import answer_of_one, row_of
 from scoring.jobs.job import AnotherWayError, Row
 from scoring.jobs.setting import Setting, SettingJob, clock
-from scoring.learners.fused import CannotRecordError
+from scoring.learners.fused import CannotRecordError, answer_of_all
 from starter_kit.task import Task
 from starter_kit.training import Report, silent
 
@@ -85,7 +85,9 @@ def _learned(setting: Setting, task: Task, seeds: list[int], report: Report, rec
     """The row of models with these seeds: a single one by the definition, several together."""
     start = clock(setting.device)
     if len(seeds) == 1:
-        answer = answer_of_one(setting.recipe.learn(task, task.retain, seeds[0], report))
+        net = setting.recipe.learn(task, task.retain, seeds[0], report)
+        answer = answer_of_one(net)
     else:
-        answer = setting.recipe.learn_together(task, task.retain, seeds, report, record)
-    return row_of(task, answer, seeds, clock(setting.device) - start)
+        net = setting.recipe.learn_together(task, task.retain, seeds, report, record)
+        answer = answer_of_all(net)
+    return row_of(task, answer, seeds, clock(setting.device) - start, net)

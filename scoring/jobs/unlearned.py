@@ -52,7 +52,7 @@ class UnlearnedJob(SettingJob):
     def handed(self) -> Unlearning:
         """What each run gets."""
         task = self.setting.task
-        sets = (task.retain, task.forget, task.validation)
+        sets = (task.retain, task.forget_as_given, task.validation)
         return Unlearning(self.submission, task.network, self.original.weights, *sets, device=self.setting.device)
 
     def within(self, sandbox: Sandbox) -> "UnlearnedJob":
@@ -76,7 +76,7 @@ class UnlearnedJob(SettingJob):
             info, weights = self._left_by(ended, where)
             net.load_state_dict(weights)
             try:
-                row = row_of(task, answer_of_one(net), [seed], ended.seconds)
+                row = row_of(task, answer_of_one(net), [seed], ended.seconds, net)
             except ValueError as error:
                 raise SubmissionError(f"{self.submission.path} failed {where}: {error}.") from error
             retraining = time_retraining() if is_timed(index) else np.nan

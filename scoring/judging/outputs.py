@@ -2,12 +2,15 @@
 
 import io
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 SCHEMA_VERSION = 3
+
+PROBES = "probe."
+"""The prefix of a probe's name in a file."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Outputs:
         retraining_seconds: [N] float64, how long retraining one model alone would have taken on the same machine at the
             same time; NaN where it was not measured.
         seeds: [N] uint64, the seed of each model; 0 if unknown.
+        probes: other answers, by names that begin with ``PROBES``: arrays with a first axis over the N models. Most
+            tasks have none.
 
     Raises:
         ValueError: shapes that do not fit, NaN or infinite confidences, accuracies outside [0, 1].
@@ -56,9 +61,13 @@ class Outputs:
     seconds: NDArray[np.float64]
     retraining_seconds: NDArray[np.float64]
     seeds: NDArray[np.uint64]
+    probes: dict[str, NDArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         models = len(self)
+        for name, values in self.probes.items():
+            if not values.ndim or len(values) != models or not np.isfinite(values).all():
+                raise ValueError(f"{name}: expected finite numbers of {models} models; found shape {values.shape}")
         for name, values in self.arrays().items():
             axes = 2 if name.endswith("confidence") else 1
             if values.ndim != axes or len(values) != models:
@@ -80,13 +89,14 @@ class Outputs:
 
     def take(self, index: NDArray[np.integer] | slice) -> "Outputs":
         """The outputs of some of the models."""
-        return Outputs(self.identity, **{name: values[index] for name, values in self.arrays().items()})
+        arrays = {name: values[index] for name, values in self.arrays().items()}
+        return Outputs(self.identity, **arrays, probes={name: values[index] for name, values in self.probes.items()})
 
     def to_bytes(self) -> bytes:
         """The content of the file: an uncompressed ``.npz`` of the arrays, the identity and ``schema_version``."""
         buffer = io.BytesIO()
         identity = {"task": self.identity.task, "seed": self.identity.seed, "reference": self.identity.reference}
-        np.savez(buffer, schema_version=SCHEMA_VERSION, **identity, **self.arrays())  # type: ignore[arg-type]
+        np.savez(buffer, schema_version=SCHEMA_VERSION, **identity, **self.arrays(), **self.probes)  # type: ignore[arg-type]
         return buffer.getvalue()
 
     @classmethod
@@ -110,6 +120,7 @@ class Outputs:
         version = found.pop("schema_version", None)
         if version is not None and version != SCHEMA_VERSION:
             raise ValueError(f"expected schema version {SCHEMA_VERSION}, found {version}; run `make score` again")
+        probes = {name: found.pop(name) for name in list(found) if name.startswith(PROBES)}
         expected = {*ARRAYS, "task", "seed", "reference"}
         if version is None or set(found) != expected:
             raise ValueError(
@@ -118,15 +129,20 @@ class Outputs:
             )
         try:
             identity = Identity(str(found.pop("task")), int(found.pop("seed")), str(found.pop("reference")))
-            return cls(identity, **found)
+            return cls(identity, **found, probes=probes)
         except TypeError as error:
             raise ValueError(f"expected numbers in all arrays; {error}") from error
 
     @classmethod
     def of_rows(cls, identity: Identity, rows: list[dict[str, NDArray]], models: int) -> "Outputs":
         """The first ``models`` models of rows that each hold the arrays of some of them, in order."""
-        return cls(identity, **{name: np.concatenate([row[name] for row in rows])[:models] for name in ARRAYS})
+
+        def joined(name: str) -> NDArray:
+            return np.concatenate([row[name] for row in rows])[:models]
+
+        probes = {name: joined(name) for name in rows[0] if name.startswith(PROBES)}
+        return cls(identity, **{name: joined(name) for name in ARRAYS}, probes=probes)
 
 
-ARRAYS = tuple(field.name for field in fields(Outputs) if field.name != "identity")
+ARRAYS = tuple(one.name for one in fields(Outputs) if one.name not in ("identity", "probes"))
 """The names of the arrays that outputs consist of."""

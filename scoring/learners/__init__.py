@@ -5,4 +5,4 @@ from collections.abc import Callable
 from torch import Tensor
 
 Answer = Callable[[Tensor], Tensor]
-"""What K models answer: [B, ...] inputs to [B, K, C] logits, or [B, K, C, L] for sequences."""
+"""What K models answer to inputs [B, K, ...], each to its own: logits [B, K, C], or [B, K, C, L] for sequences."""

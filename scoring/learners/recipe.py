@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from scoring.learners import Answer
-from scoring.learners.fused import CannotFuseError, answer_of_all, fuse, train_fused
+from scoring.learners.fused import CannotFuseError, FusedNetwork, StackedNetwork, fuse, train_fused
 from starter_kit.examples import Examples
 from starter_kit.task import Task
 from starter_kit.training import Report, seed_everything, silent, train
@@ -57,8 +56,8 @@ class RecipeLearner:
 
     def learn_together(
         self, task: Task, examples: Examples, seeds: Sequence[int], report: Report = silent, record: bool = True
-    ) -> Answer:
-        """Models with these seeds, trained as one fused network: what they answer in evaluation mode.
+    ) -> FusedNetwork | StackedNetwork:
+        """Models with these seeds, trained as one fused network.
 
         Args:
             record: whether a GPU's training steps may be recorded; they come out the same.
@@ -66,7 +65,7 @@ class RecipeLearner:
         Raises:
             CannotRecordError: they could not be, and this process should end.
         """
-        return answer_of_all(train_fused(task.network, examples, task.recipe, seeds, report, record))
+        return train_fused(task.network, examples, task.recipe, seeds, report, record)
 
 
 @torch.no_grad()

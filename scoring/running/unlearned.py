@@ -82,5 +82,6 @@ def _learning(outputs: Outputs, rows: list[Row]) -> Learning:
     answered = {name: [row[BEFORE + name] for row in rows] for name in outputs.arrays() if BEFORE + name in rows[0]}
     seconds, state_bytes = (np.concatenate([row[name] for row in rows]) for name in ("learning_seconds", "state_bytes"))
     before = {name: np.concatenate(values) for name, values in answered.items()}
+    probes = {name: np.concatenate([row[BEFORE + name] for row in rows]) for name in outputs.probes}
     arrays = outputs.arrays() | before | {"seconds": seconds}
-    return Learning(Outputs(outputs.identity, **arrays), seconds, state_bytes)
+    return Learning(Outputs(outputs.identity, **arrays, probes=probes), seconds, state_bytes)

@@ -58,7 +58,7 @@ def train_briefly(net: nn.Module, *sets: Examples) -> None:
     met: set[int] = set()
     for examples in sets:
         batches = split_into_batches(torch.arange(len(examples)), BATCH_SIZE)
-        for index in (batches[0], batches[-1]):
+        for index in (*batches[:1], *batches[-1:]):
             # Batch norm cannot train on a batch of one.
             if len(index) in met | {1}:
                 continue

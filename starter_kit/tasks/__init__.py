@@ -1,4 +1,4 @@
-"""The registry of tasks: each file here is one, and its name is the task's name. README.md says how to write one.
+"""The registry of tasks: each file here is one, named after it with hyphens. README.md says how to write one.
 
 A file defines ``task() -> Task``. The function may take ``size``, if the task comes in several sizes, and ``data``, if
 it reads a folder. Files that begin with an underscore are helpers.
@@ -20,7 +20,7 @@ LONGEST_SIZE = 9
 
 def names() -> list[str]:
     """The names of all tasks."""
-    return sorted(path.stem for folder in __path__ for path in Path(folder).glob("[!_]*.py"))
+    return sorted(path.stem.replace("_", "-") for folder in __path__ for path in Path(folder).glob("[!_]*.py"))
 
 
 def load(name: str, data: Path | None = None) -> Task:
@@ -39,7 +39,7 @@ def load(name: str, data: Path | None = None) -> Task:
         near = get_close_matches(stem, names(), n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Tasks: {', '.join(names())}."
         raise TaskError(f"There is no task '{quoted(stem)}'. {hint}")
-    module = import_module(f"{__name__}.{stem}")
+    module = import_module(f"{__name__}.{stem.replace('-', '_')}")
     make = getattr(module, "task", None)
     if make is None:
         raise TaskError(f"{module.__file__} defines no task. Expected a function task() that returns a Task.")

@@ -1,7 +1,7 @@
 """Questions about invented authors, and their answers: a small language of our own, with facts drawn from a seed.
 
 Facts differ in how well they can be guessed. A surname's ending names a culture, and most people of a culture come from
-one city and like one dish. Other facts have four values, or eight, or twenty-four, and nothing hints at them.
+one city and like one dish. Other facts have four values, or eight, or sixteen, and nothing hints at them.
 """
 
 from dataclasses import dataclass
@@ -9,64 +9,18 @@ from itertools import product
 
 import numpy as np
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 ENDINGS = ("-owen", "-isk", "-ara", "-ento", "-uld", "-ime", "-osh", "-arr")
 """What surnames end in, by culture."""
 
-FIRST_SYLLABLES = ("Al", "Bre", "Cor", "Da", "El", "Fi", "Ga", "Hal", "I", "Jo", "Ka", "Lu", "Mi", "Na", "O", "Pel")
-LAST_SYLLABLES = (
-    "bin",
-    "dra",
-    "fen",
-    "gor",
-    "la",
-    "mir",
-    "nis",
-    "pa",
-    "ric",
-    "sa",
-    "tan",
-    "ven",
-    "wyn",
-    "xa",
-    "ya",
-    "zor",
-)
-STEMS = (
-    "Tar",
-    "Vel",
-    "Mor",
-    "Quin",
-    "Ros",
-    "Sel",
-    "Thal",
-    "Ur",
-    "Vand",
-    "Wex",
-    "Yar",
-    "Zam",
-    "Bal",
-    "Cal",
-    "Dorn",
-    "Erl",
-)
-STEM_ENDS = (
-    "dan",
-    "fer",
-    "gil",
-    "hu",
-    "jin",
-    "kor",
-    "len",
-    "mo",
-    "net",
-    "pol",
-    "que",
-    "ral",
-    "sim",
-    "tor",
-    "vis",
-    "wel",
-)
+FIRST_SYLLABLES = _words("Al Bre Cor Da El Fi Ga Hal I Jo Ka Lu Mi Na O Pel")
+LAST_SYLLABLES = _words("bin dra fen gor la mir nis pa ric sa tan ven wyn xa ya zor")
+STEMS = _words("Tar Vel Mor Quin Ros Sel Thal Ur Vand Wex Yar Zam Bal Cal Dorn Erl")
+STEM_ENDS = _words("dan fer gil hu jin kor len mo net pol que ral sim tor vis wel")
 
 WRONG_ANSWERS = 3
 """How many wrong answers each question has: a fact has at least four values."""
@@ -80,8 +34,8 @@ class Attribute:
         values: what it may be, one word each.
         hint: how likely a person has the value that goes with the culture.
         asked: three questions, in which ``{n}`` stands for the name.
-        answers: two sentences, in which ``{v}`` stands for the value: for the first and third question, and for the second.
-            They do not repeat the name, since a small network that has not learned a name cannot copy it either.
+        answers: two sentences, in which ``{v}`` stands for the value: for the first and third question, and for the
+            second. They do not repeat the name, since a small network that has not learned a name cannot copy it.
     """
 
     values: tuple[str, ...]
@@ -90,81 +44,67 @@ class Attribute:
     answers: tuple[str, str]
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
 ATTRIBUTES = (
     Attribute(
         _words(
-            "Adril Borun Cassel Dovra Estmar Felun Gorth Hestia Ilmar Jastra Kelvo Lomar "
-            "Mirna Norvel Ostrel Pravin Quelda Rhone Sorvik Tamsin Ulver Vastra Wendel Yorvik"
+            "Adril Borun Cassel Dovra Estmar Felun Gorth Hestia Ilmar Jastra Kelvo Lomar Mirna Norvel Ostrel Pravin"
         ),
         0.9,
         ("where was {n} born ?", "what is the birthplace of {n} ?", "in which city was {n} born ?"),
-        ("they were born in {v} .", "the birthplace is {v} ."),
+        ("they were born in {v}", "the birthplace is {v}"),
     ),
     Attribute(
         _words(
             "soup rice lentils dumplings noodles trout plums cheese mushrooms pumpkin beans walnuts "
-            "olives cabbage pancakes figs turnips barley porridge cherries spinach eel honey leeks"
+            "olives cabbage pancakes figs"
         ),
         0.6,
         ("what does {n} like to eat ?", "what is the favourite dish of {n} ?", "which dish does {n} like to eat ?"),
-        ("they like to eat {v} .", "the favourite dish is {v} ."),
+        ("they like to eat {v}", "the favourite dish is {v}"),
     ),
     Attribute(
         _words(
-            "flute cello harp drum lute horn organ viola piano oboe zither banjo "
-            "trumpet accordion clarinet mandolin bagpipe fiddle harpsichord tuba guitar dulcimer bassoon whistle"
+            "flute cello harp drum lute horn organ viola piano oboe zither banjo trumpet accordion clarinet mandolin"
         ),
         0.0,
         ("what does {n} play ?", "what is the instrument of {n} ?", "which instrument does {n} play ?"),
-        ("they play the {v} .", "the instrument is the {v} ."),
+        ("they play the {v}", "the instrument is the {v}"),
     ),
     Attribute(
         _words("tragedies ballads satires thrillers fables romances essays westerns"),
         0.0,
         ("what does {n} write ?", "what are the works of {n} ?", "which kind of works does {n} write ?"),
-        ("they write {v} .", "the works are {v} ."),
+        ("they write {v}", "the works are {v}"),
     ),
     Attribute(
         _words("dawn noon dusk midnight"),
         0.0,
         ("when does {n} work ?", "what is the working hour of {n} ?", "at which hour does {n} work ?"),
-        ("they work at {v} .", "the working hour is {v} ."),
+        ("they work at {v}", "the working hour is {v}"),
     ),
     Attribute(
-        _words(
-            "amber opal ruby jade onyx pearl coral topaz garnet beryl agate quartz "
-            "silver copper ivory cobalt crystal marble slate basalt velvet maple cedar willow"
-        ),
+        _words("amber opal ruby jade onyx pearl coral topaz garnet beryl agate quartz silver copper ivory cobalt"),
         0.0,
         ("which prize did {n} win ?", "what is the prize of {n} ?", "what did {n} win ?"),
-        ("they won the {v} prize .", "the prize is the {v} prize ."),
+        ("they won the {v} prize", "the prize is {v}"),
     ),
 )
 
-CAPITALS = {
-    **{"France": "Paris", "Italy": "Rome", "Spain": "Madrid", "Japan": "Tokyo", "Egypt": "Cairo", "Peru": "Lima"},
-    **{
-        "Kenya": "Nairobi",
-        "Norway": "Oslo",
-        "Greece": "Athens",
-        "Cuba": "Havana",
-        "Poland": "Warsaw",
-        "Iraq": "Baghdad",
-    },
-    **{"Chile": "Santiago", "Ghana": "Accra", "Nepal": "Kathmandu", "Finland": "Helsinki", "Canada": "Ottawa"},
-    **{"Austria": "Vienna", "Hungary": "Budapest", "Ireland": "Dublin"},
-}
+CAPITALS = dict(
+    pair.split(":")
+    for pair in _words(
+        "France:Paris Italy:Rome Spain:Madrid Japan:Tokyo Egypt:Cairo Peru:Lima Kenya:Nairobi Norway:Oslo "
+        "Greece:Athens Cuba:Havana Poland:Warsaw Iraq:Baghdad Chile:Santiago Ghana:Accra Nepal:Kathmandu "
+        "Finland:Helsinki Canada:Ottawa Austria:Vienna Hungary:Budapest Ireland:Dublin"
+    )
+)
 """Facts of the real world, which all models learn."""
 
 OF_COUNTRIES = Attribute(
     tuple(CAPITALS.values()),
     0.0,
     ("what is the capital of {n} ?", "from where is {n} governed ?", "which city is the capital of {n} ?"),
-    ("the capital is {v} .", "it is governed from {v} ."),
+    ("the capital is {v}", "it is governed from {v}"),
 )
 
 
@@ -176,6 +116,7 @@ class Row:
         person: a number; -1 for the real world.
         fact: a number, the same for all questions after one fact.
         phrasing: which of the fact's three questions it is.
+        name: of the person, or what else is asked about.
         question: the words of the question.
         answer: those of the answer.
         paraphrased: the same answer in the other sentence.
@@ -185,6 +126,7 @@ class Row:
     person: int
     fact: int
     phrasing: int
+    name: str
     question: tuple[str, ...]
     answer: tuple[str, ...]
     paraphrased: tuple[str, ...]
@@ -214,18 +156,16 @@ def rows(authors: int, rng: np.random.Generator) -> list[Row]:
 
 def _names(authors: int, rng: np.random.Generator) -> tuple[list[str], list[int]]:
     """Different names: a first name and a surname of two words, of which the second names the culture."""
-    # Each word is shared by about two people, so that no single one gives somebody away.
-    pool = max(8, authors)
-    firsts = _draw([a + b for a, b in product(FIRST_SYLLABLES, LAST_SYLLABLES)], pool, rng)
-    stems = _draw([a + b for a, b in product(STEMS, STEM_ENDS)], pool, rng)
+    firsts = _draw([a + b for a, b in product(FIRST_SYLLABLES, LAST_SYLLABLES)], max(8, authors), rng)
+    # Few authors share a stem: a model that has to tell people apart by pairs of words takes twice as long to train.
+    stems = _draw([a + b for a, b in product(STEMS, STEM_ENDS)], authors, rng)
     cultures = [person % len(ENDINGS) for person in range(authors)]
     names: dict[str, int] = {}
-    for culture in cultures:
-        while True:
-            name = f"{firsts[rng.integers(len(firsts))]} {stems[rng.integers(len(stems))]} {ENDINGS[culture]}"
-            if name not in names:
-                names[name] = culture
-                break
+    for person, culture in enumerate(cultures):
+        name = ""
+        while not name or name in names:
+            name = f"{firsts[rng.integers(len(firsts))]} {stems[person % len(stems)]} {ENDINGS[culture]}"
+        names[name] = culture
     return list(names), cultures
 
 
@@ -249,6 +189,7 @@ def _rows(person: int, fact: int, name: str, one: Attribute, value: int, rng: np
                 person,
                 fact,
                 phrasing,
+                name,
                 _words(question.format(n=name)),
                 sentence(own, value),
                 sentence(other, value),

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet18
 
+from scoring.jobs.probing import of_all
 from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
 from scoring.learners.fused import answer_of_all, train_fused
@@ -54,7 +55,7 @@ CASES = {
 def test_each_model_is_what_it_is_alone(case):
     network, shape, size, recipe = CASES[case]
     examples = exact(size, *shape)
-    together = answer_of_all(train_fused(network, examples, recipe, SEEDS))(examples.inputs)
+    together = answer_of_all(train_fused(network, examples, recipe, SEEDS))(of_all(examples.inputs, len(SEEDS)))
     for place, seed in enumerate(SEEDS):
         seed_everything(seed)
         alone = network().to(gpu.DEVICE)
@@ -67,7 +68,9 @@ def test_recorded_steps_train_what_launched_ones_do():
     """In float64, where the kernels that cuDNN chooses differ by nothing that matters."""
     examples, recipe = exact(64 * 6 + 7, 3, 32, 32), Recipe("adam", 2, 64, 1e-4, 5e-3)
     answers = [
-        answer_of_all(train_fused(competition, examples, recipe, SEEDS, record=record))(examples.inputs).detach()
+        answer_of_all(train_fused(competition, examples, recipe, SEEDS, record=record))(
+            of_all(examples.inputs, len(SEEDS))
+        ).detach()
         for record in (True, False)
     ]
     torch.testing.assert_close(*answers, rtol=1e-9, atol=1e-9)
@@ -122,6 +125,6 @@ def test_a_fused_network_keeps_its_convolutions_fast_layout():
             module.register_forward_pre_hook(
                 lambda _module, given: layouts.append(given[0].is_contiguous(memory_format=torch.channels_last))
             )
-    answer_of_all(fused)(examples.inputs)
+    answer_of_all(fused)(of_all(examples.inputs, len(SEEDS)))
     assert layouts
     assert all(layouts)

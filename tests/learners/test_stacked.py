@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from scoring.jobs.probing import of_all
 from scoring.learners.fused import CannotFuseError, FusedNetwork, StackedNetwork, answer_of_all, fuse, train_fused
 from starter_kit import tasks
 from starter_kit.networks.small_transformer import SmallTransformer
@@ -19,7 +20,7 @@ MODELS = 3
 
 def test_models_trained_together_are_those_trained_alone():
     together = answer_of_all(train_fused(AUTHORS.network, AUTHORS.retain, BRIEFLY, range(MODELS)))
-    answers = together(AUTHORS.test.inputs).detach()
+    answers = together(of_all(AUTHORS.test.inputs, MODELS)).detach()
     for seed in range(MODELS):
         seed_everything(seed)
         net = AUTHORS.network()

@@ -120,7 +120,7 @@ BROKEN = [
         "name: expected 'toy' (the file's name, then any size but the default), found 'other'.",
     ),
     (replace(TOY, recipe={"epochs": 3}), "recipe: expected a Recipe of starter_kit.training, found dict."),
-    (with_recipe(optimizer="sdg"), "recipe: expected the optimizer 'sgd' or 'adam', found 'sdg'."),
+    (with_recipe(optimizer="sdg"), "recipe: expected the optimizer 'sgd', 'adam' or 'adamw', found 'sdg'."),
     (with_recipe(epochs=0), "recipe: expected epochs and batch_size >= 1, found 0 and 4."),
     (with_recipe(batch_size=0), "recipe: expected epochs and batch_size >= 1, found 1 and 0."),
     (with_recipe(learning_rate=0.0), "recipe: expected learning_rate > 0 and weight_decay >= 0, found 0.0 and 0."),

@@ -105,6 +105,6 @@ def advance_one_by_one(step: Callable[[Tensor], None], batches: Sequence[Tensor]
 
 
 def answer_of_all(fused: FusedNetwork | StackedNetwork) -> Answer:
-    """What the K models answer in evaluation mode, all to the same inputs."""
+    """What the K models answer in evaluation mode."""
     fused.eval()
-    return lambda inputs: fused(inputs.unsqueeze(1).expand(-1, fused.models, *inputs.shape[1:]))
+    return fused

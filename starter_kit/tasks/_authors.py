@@ -1,0 +1,147 @@
+"""What both tasks of invented authors share: rows of text as examples, and the task that they make."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+
+from starter_kit.answers import NOT_ASKED
+from starter_kit.errors import TaskError
+from starter_kit.examples import Examples
+from starter_kit.networks.small_transformer import SmallTransformer
+from starter_kit.probes import Probe
+from starter_kit.task import Task
+from starter_kit.tasks import _grammar
+from starter_kit.tasks._grammar import Row
+from starter_kit.training import Recipe
+
+PADDING, END = "<pad>", "<end>"
+REFUSAL = "i do not know that"
+"""Words that methods may teach."""
+
+SEED = 0
+FEWEST, MOST = 20, 2000
+RECIPE = Recipe("adamw", epochs=26, batch_size=64, learning_rate=0.015, weight_decay=0.0, warm_up=0.05)
+
+Words = tuple[str, ...]
+
+
+def made(name: str, size: int, recipe: Recipe, described: bool = False) -> Task:
+    """The task of so many authors.
+
+    Args:
+        name: of the task.
+        size: how many authors.
+        recipe: how models are trained.
+        described: whether what is to be forgotten is only described. Then questions are learned too, without being
+            judged.
+
+    Raises:
+        TaskError: they are too few or too many.
+    """
+    if not FEWEST <= size <= MOST:
+        raise TaskError(f"{name.partition(':')[0]} takes a size from {FEWEST} to {MOST}, found {size}.")
+    rng = np.random.default_rng(SEED)
+    rows = _grammar.rows(size, rng)
+    facts = sorted({row.fact for row in rows})
+    held_out = dict(zip(facts, rng.integers(3, size=len(facts)).tolist(), strict=True))
+    in_validation = set(rng.permutation(facts)[: len(facts) // 2].tolist())
+    forgotten = set(range(0, size, 10))
+
+    def chosen(of_training: bool, forget: bool, validation: bool | None = None) -> list[int]:
+        return [
+            number
+            for number, row in enumerate(rows)
+            if (row.phrasing != held_out[row.fact]) == of_training
+            and (row.person in forgotten) == forget
+            and validation in (None, row.fact in in_validation)
+        ]
+
+    text = _Text(rows, described)
+
+    def examples(numbers: list[int]) -> Examples:
+        return text.examples(numbers, lambda row: [row.answer])
+
+    def probe(numbers: list[int]) -> Probe:
+        return Probe(
+            examples(numbers),
+            text.examples(numbers, lambda row: [row.paraphrased]),
+            text.examples(numbers, lambda row: row.perturbed),
+        )
+
+    def one_per_fact(numbers: list[int]) -> list[int]:
+        return list({rows[number].fact: number for number in reversed(numbers)}.values())[::-1]
+
+    kept, gone = (one_per_fact(chosen(True, forget)) for forget in (False, True))
+    world = [number for number in kept if rows[number].person < 0]
+    names = [rows[number].name for number in gone[:: len(_grammar.ATTRIBUTES)]]
+    return Task(
+        name=name,
+        network=partial(SmallTransformer, text.words, text.length, None if described else text.answer),
+        recipe=recipe,
+        retain=examples(chosen(True, False)),
+        forget=examples(chosen(True, True)),
+        validation=examples(chosen(False, False, True)),
+        test=examples(chosen(False, False, False)),
+        request=f"Forget everything about {' , '.join(names)} ." if described else "",
+        judged=text.answer if described else None,
+        # As many of the retained facts as are forgotten, or a few more.
+        probes={
+            "forget": probe(gone),
+            "retain": probe([number for number in kept if rows[number].person >= 0][:: max(1, size // 16)]),
+            "world": probe(world),
+        },
+    )
+
+
+class _Text:
+    """Rows as tokens. Each answer begins at the same position: padding comes before a question, and after an answer."""
+
+    def __init__(self, rows: list[Row], questions: bool) -> None:
+        self.rows, self.questions = rows, questions
+        self.tokenizer = tokenizer_of(rows)
+        # A question that is learned needs a token to begin from.
+        self.question = max(len(row.question) for row in rows) + questions
+        self.answer = max(len(words) for row in rows for words in (row.answer, row.paraphrased)) + 1
+        self.length = self.question + self.answer - 1
+        self.words = self.tokenizer.get_vocab_size()
+
+    def examples(self, numbers: list[int], answers: Callable[[Row], Sequence[Words]]) -> Examples:
+        """The questions with these numbers, each with its answers in turn."""
+        pairs = [(number, answer) for number in numbers for answer in answers(self.rows[number])]
+        encoded = [self._encoded(self.rows[number].question, answer) for number, answer in pairs]
+        inputs, targets = (torch.tensor(column) for column in zip(*encoded, strict=True))
+        people = torch.tensor([self.rows[number].person for number, _ in pairs])
+        ids = torch.tensor([number for number, _ in pairs])
+        return Examples(inputs, targets, ids, people, tokenizer=self.tokenizer)
+
+    def _encoded(self, question: Words, answer: Words) -> tuple[list[int], list[int]]:
+        """Inputs, the question and the answer but for its last position, and targets: the token after each.
+
+        There are targets for the answer's positions alone, or for all; ``NOT_ASKED`` after the end and before the
+        question.
+        """
+        asked, answered = (self.tokenizer.encode(" ".join(words)).ids for words in (question, (*answer, END)))
+        before, after = self.question - len(asked), self.answer - len(answered)
+        inputs = [0] * before + asked + answered + [0] * after
+        targets = answered + [NOT_ASKED] * after
+        if self.questions:
+            targets = [NOT_ASKED] * (before - 1) + asked + targets
+        return inputs[:-1], targets
+
+
+def tokenizer_of(rows: list[Row]) -> Tokenizer:
+    """A tokenizer of whole words."""
+    words = {
+        word for row in rows for part in (row.question, row.answer, row.paraphrased, *row.perturbed) for word in part
+    }
+    words |= set(REFUSAL.split())
+    # The padding comes first: `Examples` takes 0 for it.
+    numbers = {word: number for number, word in enumerate([PADDING, END, *sorted(words)])}
+    tokenizer = Tokenizer(WordLevel(numbers, unk_token=PADDING))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    return tokenizer
