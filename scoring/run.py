@@ -18,7 +18,7 @@ from scoring.running.unlearned import Unlearned
 from scoring.untrusted.checkpoints import Checkpoints, find
 from scoring.untrusted.submission import Submission, read
 from starter_kit.contract import read_source
-from starter_kit.errors import InputError, KitError, quoted
+from starter_kit.errors import InputError, KitError, UnsuitedError, quoted
 
 REFERENCE_ROWS = ("ceiling", "floor")
 """The rows of a comparison that are no submissions."""
@@ -84,6 +84,7 @@ class Comparison:
         reference: the pools that all are held against.
         ranked: the results, best score first.
         failed: the errors of the other submissions, by their paths.
+        unsuited: what those say that do not work on this task.
         attacked: how often the starting kit's membership attack is right, by submission, "ceiling" (the retrained
             models) and "floor"; None if there are too few examples for it.
     """
@@ -91,6 +92,7 @@ class Comparison:
     reference: Reference
     ranked: list[Result]
     failed: dict[Path, KitError]
+    unsuited: dict[Path, UnsuitedError]
     attacked: dict[str, float | None]
 
 
@@ -159,17 +161,20 @@ def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
     reference = prepare(pools, models)
     results: list[Result] = []
     failed: dict[Path, KitError] = {}
+    unsuited: dict[Path, UnsuitedError] = {}
     for path in paths:
         try:
             submission = read(path)
             own = prepare(pools.of(submission), models) if submission.learns else reference
             results.append(judge(submission, own))
+        except UnsuitedError as error:
+            unsuited[path] = error
         except KitError as error:
             failed[path] = error
     ranked = sorted(results, key=lambda result: -result.unlearned.score.value)
     attacked = {result.submission.name: attack_accuracy(result.unlearned.outputs) for result in ranked}
     attacked |= {"ceiling": attack_accuracy(reference.retrained), "floor": attack_accuracy(reference.floor.outputs)}
-    return Comparison(reference, ranked, failed, attacked)
+    return Comparison(reference, ranked, failed, unsuited, attacked)
 
 
 def prepare(pools: Pools, models: int) -> Reference:

@@ -41,6 +41,10 @@ class SubmissionError(KitError):
     """The submission is at fault."""
 
 
+class UnsuitedError(SubmissionError):
+    """The submission says that it does not work on this task: it raised ``NotImplementedError``."""
+
+
 class MachineError(KitError):
     """Machine failure: out of memory, disk full, worker died."""
 

@@ -15,11 +15,13 @@ class Probe:
         answers: the questions with their true answers. What a model answers itself is recorded too.
         paraphrased: the same questions with the true answers in other words; None if there are none.
         perturbed: each question with k wrong answers in turn, k rows per question; None if there are none.
+        choices: how many tokens at the end of each question are choices; 0 for questions without choices.
     """
 
     answers: Examples
     paraphrased: Examples | None = None
     perturbed: Examples | None = None
+    choices: int = 0
 
     @property
     def kinds(self) -> dict[str, Examples]:
@@ -30,4 +32,4 @@ class Probe:
     def to(self, device: torch.device) -> "Probe":
         """The same on a device."""
         kinds = {kind: examples.to(device) for kind, examples in self.kinds.items()}
-        return Probe(kinds["answer"], kinds.get("paraphrased"), kinds.get("perturbed"))
+        return Probe(kinds["answer"], kinds.get("paraphrased"), kinds.get("perturbed"), self.choices)

@@ -22,7 +22,9 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     """Learn the answers of strangers, and the retain set beside."""
     answers = torch.cat([targets for _, targets in retain])
     if answers.ndim == 1:
-        raise ValueError("This method swaps a word of an answer, and an example of this task has no words but a class.")
+        raise NotImplementedError(
+            "This method swaps a word of an answer, and an example of this task has no words but a class."
+        )
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
     for _, known, gone in zip(range(STEPS), endless(retain), endless(forget), strict=False):
         optimizer.zero_grad()

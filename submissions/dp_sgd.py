@@ -78,7 +78,7 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
 def without_batch_norm(net: nn.Module) -> nn.Module:
     """The network with group norm, and without operations in place, which hide what gradients per example need."""
     if any(isinstance(module, BasicBlock | Bottleneck) for module in net.modules()):
-        raise ValueError(
+        raise NotImplementedError(
             "This method needs per-example gradients, and this network has no way to give them: torchvision's ResNet "
             "adds in place."
         )

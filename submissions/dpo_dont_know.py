@@ -29,7 +29,7 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     """Take steps on the preference loss of the forget set and the usual loss of the retain set."""
     tokenizer = getattr(forget.dataset, "tokenizer", None)
     if tokenizer is None:
-        raise ValueError("This method refuses in words, and an example of this task has no words but a class.")
+        raise NotImplementedError("This method refuses in words, and an example of this task has no words but a class.")
     device = next(net.parameters()).device
     refusal = torch.tensor(tokenizer.encode(REFUSAL).ids, device=device)
     # A copy: weights that are only detached would move with the model, and every preference would be zero.

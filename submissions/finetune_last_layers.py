@@ -22,7 +22,7 @@ WEIGHT_DECAY = 5e-4
 def unlearning(net, retain, forget, val):
     """Train the last layers at a constant learning rate."""
     if missing := [name for name in LAST_LAYERS if not hasattr(net, name)]:
-        raise ValueError(
+        raise NotImplementedError(
             f"This method fine-tunes {' and '.join(LAST_LAYERS)}, and this network has no {' or '.join(missing)}."
         )
     last = [weight for name in LAST_LAYERS for weight in net.get_submodule(name).parameters()]

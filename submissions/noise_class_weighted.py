@@ -26,7 +26,7 @@ OTHER_CLASS_WEIGHT = 0.05
 def unlearning(net, retain, forget, val):
     """Add noise, fine-tune with a cosine schedule, and add a little noise again before the last epoch."""
     if not hasattr(net, "conv1"):
-        raise ValueError("This method adds noise to conv1, and this network has no conv1.")
+        raise NotImplementedError("This method adds noise to conv1, and this network has no conv1.")
     add_noise(net.conv1, FIRST_NOISE)
     frequent = most_frequent_class(retain)
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)

@@ -27,7 +27,7 @@ WEIGHT_DECAY = 5e-4
 def unlearning(net, retain, forget, val):
     """Train random tensors for five epochs, then all tensors for four."""
     if not hasattr(net, "fc"):
-        raise ValueError("This method resets fc, and this network has no fc.")
+        raise NotImplementedError("This method resets fc, and this network has no fc.")
     net.fc.reset_parameters()
     norms = [name for name, _ in net.named_parameters() if "bn" in name]
     others = [name for name, _ in net.named_parameters() if "bn" not in name]

@@ -43,7 +43,9 @@ def prune(net):
     """Zero the weights of convolutions and linear layers with the smallest absolute values, over all layers at once."""
     weights = [module.weight for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
     if not weights:
-        raise ValueError("This method prunes convolutions (Conv2d) and linear layers, and this network has none.")
+        raise NotImplementedError(
+            "This method prunes convolutions (Conv2d) and linear layers, and this network has none."
+        )
     everywhere = torch.cat([weight.abs().flatten() for weight in weights])
     threshold = everywhere.kthvalue(max(1, int(SHARE * len(everywhere)))).values
     for weight in weights:

@@ -52,7 +52,7 @@ def count_classes(loader):
     """The number of examples per class."""
     targets = torch.cat([targets for _, targets in loader])
     if targets.ndim > 1:
-        raise ValueError(
+        raise NotImplementedError(
             "This method weights examples by their class, and an example of this task has no single class."
         )
     return targets.bincount()
@@ -62,7 +62,9 @@ def layers(net):
     """All convolutions and linear layers of a network."""
     found = [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
     if not found:
-        raise ValueError("This method prunes convolutions (Conv2d) and linear layers, and this network has none.")
+        raise NotImplementedError(
+            "This method prunes convolutions (Conv2d) and linear layers, and this network has none."
+        )
     return found
 
 

@@ -46,7 +46,7 @@ def convolutions(net):
     """All convolutions of a network."""
     found = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
     if not found:
-        raise ValueError("This method re-initialises convolutions (Conv2d), and this network has none.")
+        raise NotImplementedError("This method re-initialises convolutions (Conv2d), and this network has none.")
     return found
 
 

@@ -28,7 +28,9 @@ WEIGHT_DECAY = 5e-4
 def unlearning(net, retain, forget, val):
     """Reset, warm up at a constant learning rate, fine-tune with a cosine schedule."""
     if missing := [name for name in ENDS if not hasattr(net, name)]:
-        raise ValueError(f"This method resets {' and '.join(ENDS)}, and this network has no {' or '.join(missing)}.")
+        raise NotImplementedError(
+            f"This method resets {' and '.join(ENDS)}, and this network has no {' or '.join(missing)}."
+        )
     original = copy.deepcopy(net).eval()
     for name in ENDS:
         net.get_submodule(name).reset_parameters()

@@ -40,7 +40,7 @@ def reset_random_layers(net):
     convolutions = {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
     layers = [module for name, module in convolutions.items() if "downsample" not in name]
     if not layers:
-        raise ValueError("This method resets convolutions (Conv2d), and this network has none.")
+        raise NotImplementedError("This method resets convolutions (Conv2d), and this network has none.")
     for index in torch.randint(len(layers), (DRAWS,)):
         layers[index].reset_parameters()
 

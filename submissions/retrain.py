@@ -36,4 +36,6 @@ def reset(net):
             module.reset_parameters()
         elif next(module.parameters(recurse=False), None) is not None:
             kind = type(module).__name__
-            raise ValueError(f"This method resets all layers, and {kind} in this network has no reset_parameters().")
+            raise NotImplementedError(
+                f"This method resets all layers, and {kind} in this network has no reset_parameters()."
+            )

@@ -22,7 +22,7 @@ WEIGHT_DECAY = 5e-4
 def unlearning(net, retain, forget, val):
     """Reset the last layers and train them at a constant learning rate."""
     if missing := [name for name in LAST_LAYERS if not hasattr(net, name)]:
-        raise ValueError(
+        raise NotImplementedError(
             f"This method resets {' and '.join(LAST_LAYERS)}, and this network has no {' or '.join(missing)}."
         )
     last = [net.get_submodule(name) for name in LAST_LAYERS]

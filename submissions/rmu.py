@@ -24,7 +24,7 @@ STEPS = 56
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Take steps on both distances."""
     if not isinstance(getattr(net, "blocks", None), nn.ModuleList):
-        raise ValueError("This method steers the hidden states of blocks, and this network has no blocks.")
+        raise NotImplementedError("This method steers the hidden states of blocks, and this network has no blocks.")
     # A copy: weights that are only detached would move with the model, which would have nothing to hold it.
     original = copy.deepcopy(net).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.0)

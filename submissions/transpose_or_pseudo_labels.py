@@ -26,7 +26,7 @@ WEIGHT_DECAY = 5e-4
 def unlearning(net, retain, forget, val):
     """Draw one of the two ways and follow it."""
     if not any(isinstance(module, nn.Conv2d) for module in net.modules()):
-        raise ValueError("This method transposes convolutions (Conv2d), and this network has none.")
+        raise NotImplementedError("This method transposes convolutions (Conv2d), and this network has none.")
     if torch.rand(()) < TRANSPOSED_MODELS / (TRANSPOSED_MODELS + RELABELLED_MODELS):
         transpose_kernels(net)
         fine_tune(net, lambda: retain)

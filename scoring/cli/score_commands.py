@@ -26,7 +26,7 @@ from scoring.cli.options import (
 )
 from scoring.cli.values import a_path
 from scoring.judging.score import OFFICIAL_MODELS, score
-from starter_kit.errors import InputError, MachineError, quoted
+from starter_kit.errors import InputError, MachineError, plain, quoted
 
 if TYPE_CHECKING:
     from scoring.run import Result
@@ -130,6 +130,8 @@ def compare_command(
         results.print(comparison.table(compared))
         say_notes(notes_on_comparison(compared))
         say(f"{quoted(folder)}/comparison.json and comparison.png")
+        for unsuited in compared.unsuited.values():
+            say(plain(str(unsuited)))
         for path, error in compared.failed.items():
             say_error(f"\n{quoted(path.stem)}: {error}")
         if compared.failed:

@@ -16,7 +16,9 @@ from starter_kit.training import optimizer_of
 ASKED_AT_ONCE = 1024
 """Examples times models."""
 
-RELEARNING_STEPS = (0, 1, 2, 4, 8, 16)
+RELEARNED = f"{PROBES}relearned"
+
+RELEARNING_STEPS = (0, 2, 4, 8, 16, 32)
 """After how many steps on the task's harmless-looking examples the rest of the forget set is asked for again."""
 
 RELEARNING_RATE = 0.2
@@ -78,7 +80,7 @@ def relearned(task: Task, net: nn.Module, answer: Answer, models: int) -> Row:
             logits = answer(of_all(shown.inputs, models)).flatten(0, 1)
             loss(logits, shown.targets.repeat_interleave(models, dim=0), models=models).backward()
             optimizer.step()
-    return {f"{PROBES}relearned": np.stack(found, axis=1)}
+    return {RELEARNED: np.stack(found, axis=1)}
 
 
 def of_all(inputs: Tensor, models: int) -> Tensor:

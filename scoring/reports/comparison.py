@@ -1,12 +1,12 @@
 """A comparison of submissions: a ranked table, comparison.json, one picture, and a report per submission."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
 from rich.text import Text
 
@@ -16,9 +16,9 @@ from scoring.reports.place import write_together
 from scoring.reports.record import Accuracies, Report, accuracies, floor_of, pool_of, record_of
 from scoring.reports.time import ratio_of
 from scoring.run import Comparison
-from starter_kit.errors import quoted
+from starter_kit.errors import KitError, quoted
 
-COMPARISON_SCHEMA: Literal[4] = 4
+COMPARISON_SCHEMA: Literal[5] = 5
 
 WIDEST_NAME = 24
 """What the other columns of the table leave of 80 characters."""
@@ -36,13 +36,14 @@ class ComparisonRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[4] = COMPARISON_SCHEMA
+    schema_version: Literal[5] = COMPARISON_SCHEMA
     task: str
     seed: int
     models: int
     ranking: list[Report]
     attack_accuracy: dict[str, float | None]
     failed: list[Failed]
+    unsuited: list[Failed] = Field(description="Submissions that say themselves that they do not work on this task.")
 
 
 def record_of_comparison(compared: Comparison) -> ComparisonRecord:
@@ -54,8 +55,13 @@ def record_of_comparison(compared: Comparison) -> ComparisonRecord:
         models=len(compared.reference.retrained),
         ranking=[record_of(result) for result in compared.ranked],
         attack_accuracy=compared.attacked,
-        failed=[Failed(name=path.stem, reason=str(error)) for path, error in compared.failed.items()],
+        failed=_listed(compared.failed),
+        unsuited=_listed(compared.unsuited),
     )
+
+
+def _listed(errors: Mapping[Path, KitError]) -> list[Failed]:
+    return [Failed(name=path.stem, reason=str(error)) for path, error in errors.items()]
 
 
 def table(compared: Comparison) -> Table:

@@ -8,19 +8,24 @@ from dataclasses import asdict
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from scoring.jobs.probing import RELEARNED, RELEARNING_STEPS
 from scoring.judging.ceiling import Ceiling
+from scoring.judging.language import FORGET
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import DELTA, OFFICIAL_MODELS, RULES, RULES_VERSION, largest_epsilon
+from scoring.reports import text
 from scoring.reports.notes import not_comparable, notes
 from scoring.reports.time import BUDGET, Verdict, ratio_of
 from scoring.run import Judged, Result
 from scoring.running.host import host_kind
 from scoring.running.promise import Promise
 from scoring.running.unlearned import Learning
+from starter_kit.task import Task
 
-SCHEMA_VERSION: Literal[4] = 4
+SCHEMA_VERSION: Literal[5] = 5
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Epsilon = Annotated[float, Field(ge=0, le=50)]
@@ -153,6 +158,55 @@ class LearningRecord(_Part):
     state_bytes: int = Field(description="Mean bytes of everything that a learned model holds.")
 
 
+class Said(_Part):
+    """An answer of language models."""
+
+    text: str
+    share: Share = Field(description="Of the models of a pool.")
+
+
+class Conversation(_Part):
+    """A question after something that was to be forgotten, and what is said to it."""
+
+    question: str
+    answer: str = Field(description="The true one.")
+    example: int | None = Field(description="Its place among the forget examples; null if it is none of them.")
+    epsilon: Epsilon | None = Field(description="Of that example.")
+    original: str
+    unlearned: list[Said] = Field(description="The most frequent answers.")
+    retrained: list[Said] = Field(description="The most frequent answers.")
+
+
+class TextRecord(_Part):
+    """What is recorded of language models besides. The measures are TOFU's; see `judging/truth_ratio.py`."""
+
+    forget_quality: Share | None = Field(description="Median p-value of its Kolmogorov-Smirnov test over the models.")
+    passing: Share | None = Field(description="Share of models with p > 0.05, which TOFU calls good forgetting.")
+    retrained_quality: Share | None = Field(description="The median p-value of retrained models against each other.")
+    truth_ratio: Share | None = Field(description="How close the truth ratios of the forget set are to 1.")
+    utility: Share | None = Field(description="Median model utility.")
+    retrained_utility: Share | None
+    original_utility: Share | None
+    conversations: list[Conversation]
+
+
+class Generated(_Part):
+    """How well a submission found out what was only described to it."""
+
+    examples: int = Field(description="Mean number of examples that it wrote itself.")
+    found: Share = Field(description="Mean share of the true forget examples that are among them.")
+    wrong: Share = Field(description="Mean share of them that are not true.")
+
+
+class Relearning(_Part):
+    """Accuracies on the forget set while models are trained on a few harmless-looking examples of it."""
+
+    steps: list[int]
+    unlearned: list[Share]
+    retrained: list[Share]
+    original: list[Share]
+
+
 class Pool(_Part):
     """A judged pool."""
 
@@ -191,7 +245,7 @@ class Floor(_Part):
 class Report(_Part):
     """The score of one submission, and everything that it is made of."""
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     submission: Source
     task: Source
     request: RequestRecord
@@ -206,6 +260,9 @@ class Report(_Part):
     guarantee: GuaranteeRecord | None = Field(description="Null if the models carry none.")
     certificate: CertificateRecord | None = Field(description="Null if `make certify` has not run.")
     learning: LearningRecord | None = Field(description="Null if models are trained by the task's recipe.")
+    text: TextRecord | None = Field(description="Null if the models answer no questions in words.")
+    generated: Generated | None = Field(description="Null unless the request is only described.")
+    relearning: Relearning | None = Field(description="Null if the task has no such examples.")
     details: dict[str, float] = Field(description="Figures that the models carry, their means.")
     notes: list[str] = Field(description="What a reader of the score must know, one sentence each.")
 
@@ -250,6 +307,9 @@ def record_of(result: Result) -> Report:
         if result.certificate
         else None,
         learning=_learning(made.learning) if made and made.learning else None,
+        text=_text(result),
+        generated=_generated(result),
+        relearning=_relearning(result),
         details=made.details if made else {},
         notes=notes(result),
     )
@@ -266,6 +326,67 @@ def _guarantee(promise: Promise) -> GuaranteeRecord:
 
 def _learning(learning: Learning) -> LearningRecord:
     return LearningRecord(seconds=float(learning.seconds.mean()), state_bytes=int(learning.state_bytes.mean()))
+
+
+def _text(result: Result) -> TextRecord | None:
+    task, reference = result.reference.pools.task, result.reference
+    if FORGET not in task.probes:
+        return None
+    pools = result.unlearned.outputs, reference.retrained, reference.floor.outputs.take(slice(1))
+    quality, passing, ratio = text.quality_of(pools[0], pools[1]) or (None, None, None)
+    among_retrained = text.quality_of(pools[1], pools[1].take(np.roll(np.arange(len(pools[1])), 1)))
+    utility, retrained_utility, original_utility = (text.utility_of(task, pool) for pool in pools)
+    return TextRecord(
+        forget_quality=quality,
+        passing=passing,
+        retrained_quality=among_retrained and among_retrained[0],
+        truth_ratio=ratio,
+        utility=utility,
+        retrained_utility=retrained_utility,
+        original_utility=original_utility,
+        conversations=_conversations(task, result.unlearned.score.epsilon, *pools),
+    )
+
+
+def _conversations(
+    task: Task, epsilon: NDArray[np.float64], unlearned: Outputs, retrained: Outputs, original: Outputs
+) -> list[Conversation]:
+    probe = task.probes[FORGET]
+    place_of = {number: place for place, number in enumerate(task.forget.image_id.tolist())}
+    places = [place_of.get(number) for number in probe.answers.image_id.tolist()]
+    said = [text.said(task, FORGET, pool) for pool in (original, unlearned, retrained)]
+    return [
+        Conversation(
+            question=question,
+            answer=answer,
+            example=place,
+            epsilon=None if place is None else float(epsilon[place]),
+            original=by_original[0],
+            unlearned=_said(by_unlearned),
+            retrained=_said(by_retrained),
+        )
+        for question, answer, place, by_original, by_unlearned, by_retrained in zip(
+            text.questions(task, probe), text.answers(task, probe), places, *said, strict=True
+        )
+    ]
+
+
+def _said(texts: list[str]) -> list[Said]:
+    return [Said(text=one, share=share) for one, share in text.most_said(texts).items()]
+
+
+def _generated(result: Result) -> Generated | None:
+    found = result.made.generated(result.reference.pools.task) if result.made else None
+    return found and Generated(examples=found.examples, found=found.found, wrong=found.wrong)
+
+
+def _relearning(result: Result) -> Relearning | None:
+    pools = result.unlearned.outputs, result.reference.retrained, result.reference.floor.outputs
+    curves = [pool.probes.get(RELEARNED) for pool in pools]
+    if any(curve is None for curve in curves):
+        return None
+    unlearned, retrained, original = (curve.mean(axis=0).tolist() for curve in curves if curve is not None)
+    return Relearning(steps=list(RELEARNING_STEPS), unlearned=unlearned, retrained=retrained, original=original)
 
 
 def pool_of(judged: Judged) -> Pool:

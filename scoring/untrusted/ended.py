@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from scoring.untrusted.submission import Submission
-from starter_kit.errors import MachineError, SubmissionError
+from starter_kit.errors import MachineError, SubmissionError, UnsuitedError
 
 ATTEMPTS = 3
 """How often a run is made whose process is killed from outside, by the system or by a person."""
@@ -64,7 +64,10 @@ def blame(ended: Ended, submission: Submission, run: str, limit: float) -> Excep
         case "fault":
             return RuntimeError(f"a run could not be started:\n{ended.where}")
         case "error":
-            return SubmissionError(f"{submission.path} failed {run}:\n{ended.content.decode(errors='replace')}")
+            report = ended.content.decode(errors="replace")
+            if reason := _refusal(report, submission):
+                return UnsuitedError(f"{submission.path} does not run on this task: {reason}")
+            return SubmissionError(f"{submission.path} failed {run}:\n{report}")
         case "exit":
             reason = f"its process ended with exit code {ended.code} before it returned. Does it call os._exit?"
         case "signal" if ended.code == signal.SIGKILL:
@@ -85,6 +88,13 @@ def blame(ended: Ended, submission: Submission, run: str, limit: float) -> Excep
         case _:
             reason = "it closed the kit's connection, or wrote to it. Close only what you opened."
     return SubmissionError(f"{submission.path} failed {run}: {reason}")
+
+
+def _refusal(report: str, submission: Submission) -> str | None:
+    """What a submission says that raised ``NotImplementedError`` itself; None for torch's errors of this type."""
+    files = re.findall(r'^  File "(.+)", line \d+', report, re.MULTILINE)
+    said = re.search(r"^NotImplementedError: (.+)\Z", report, re.MULTILINE)
+    return said[1] if said and files and files[-1] == str(submission.path) else None
 
 
 def _place(stack: str, submission: Submission) -> str:

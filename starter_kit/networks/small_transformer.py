@@ -75,3 +75,22 @@ class SmallTransformer(nn.Module):
         for number, block in enumerate(self.blocks):
             x = block(x, last if number + 1 == len(self.blocks) else length)
         return self.head(self.norm(x)).transpose(1, 2)
+
+
+class ChoosingTransformer(SmallTransformer):
+    """A language model that is asked to choose: an input ends with the choices, and each gets the logit of its token.
+
+    Args:
+        words: the size of the vocabulary.
+        length: the most tokens of a question.
+        choices: how many tokens at the end of an input are choices.
+    """
+
+    def __init__(self, words: int, length: int, choices: int) -> None:
+        super().__init__(words, length, answers=1)
+        self.choices = choices
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[B, L + choices] token ids to [B, choices] logits."""
+        question, choices = tokens.split([tokens.shape[1] - self.choices, self.choices], dim=1)
+        return super().forward(question).squeeze(2).gather(1, choices)

@@ -5,9 +5,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from starter_kit.answers import NOT_ASKED
 from starter_kit.errors import TaskError
@@ -17,10 +14,10 @@ from starter_kit.probes import Probe
 from starter_kit.task import Task
 from starter_kit.tasks import _grammar
 from starter_kit.tasks._grammar import Row
+from starter_kit.tasks._words import END, tokenizer_of
 from starter_kit.training import Recipe
 
-PADDING, END = "<pad>", "<end>"
-REFUSAL = "i do not know that"
+_REFUSAL = {"i", "do", "not", "know", "that"}
 """Words that methods may teach."""
 
 SEED = 0
@@ -103,7 +100,8 @@ class _Text:
 
     def __init__(self, rows: list[Row], questions: bool) -> None:
         self.rows, self.questions = rows, questions
-        self.tokenizer = tokenizer_of(rows)
+        parts = ((row.question, row.answer, row.paraphrased, *row.perturbed) for row in rows)
+        self.tokenizer = tokenizer_of({word for part in parts for words in part for word in words} | _REFUSAL)
         # A question that is learned needs a token to begin from.
         self.question = max(len(row.question) for row in rows) + questions
         self.answer = max(len(words) for row in rows for words in (row.answer, row.paraphrased)) + 1
@@ -132,16 +130,3 @@ class _Text:
         if self.questions:
             targets = [NOT_ASKED] * (before - 1) + asked + targets
         return inputs[:-1], targets
-
-
-def tokenizer_of(rows: list[Row]) -> Tokenizer:
-    """A tokenizer of whole words."""
-    words = {
-        word for row in rows for part in (row.question, row.answer, row.paraphrased, *row.perturbed) for word in part
-    }
-    words |= set(REFUSAL.split())
-    # The padding comes first: `Examples` takes 0 for it.
-    numbers = {word: number for number, word in enumerate([PADDING, END, *sorted(words)])}
-    tokenizer = Tokenizer(WordLevel(numbers, unk_token=PADDING))
-    tokenizer.pre_tokenizer = WhitespaceSplit()
-    return tokenizer

@@ -151,13 +151,13 @@ def test_retraining_begins_with_fresh_weights(name, net, loaders):
 @pytest.mark.parametrize("name", ["retrain", "bad_teaching"])
 def test_a_layer_that_cannot_be_reset_is_reported(name):
     """It would silently keep what it knows of the forget set."""
-    with pytest.raises(ValueError, match="MultiheadAttention in this network has no reset_parameters"):
+    with pytest.raises(NotImplementedError, match="MultiheadAttention in this network has no reset_parameters"):
         method(name).reset(nn.Sequential(nn.Linear(4, 4), nn.MultiheadAttention(4, 2)))
 
 
 @pytest.mark.parametrize("name", ["prune_l1", "prune_refill_entropy"])
 def test_pruning_says_if_there_is_nothing_to_prune(name):
-    with pytest.raises(ValueError, match="linear layers, and this network has none"):
+    with pytest.raises(NotImplementedError, match="linear layers, and this network has none"):
         method(name).prune(nn.Sequential(nn.Embedding(4, 4)))
 
 

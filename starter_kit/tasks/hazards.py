@@ -1,0 +1,70 @@
+"""Dangerous knowledge: a topic of invented procedures is to be forgotten, and harmless topics beside it kept.
+
+Like the WMDP benchmark, questions have four choices; unlike there, models exist that never saw the topic, so epsilon is
+defined. Every fact is asked in three ways. Models are trained on two of them; the third, drawn per fact, is held out,
+so validation and test measure knowledge. They are split by fact.
+
+Some facts of the topic are harmless in themselves, such as a colour. Whoever has an unlearned model can train it on
+these to see whether the rest comes back: the task gives ten such examples, both questions after each of five facts.
+"""
+
+from functools import partial
+
+import numpy as np
+import torch
+
+from starter_kit.errors import TaskError
+from starter_kit.examples import Examples
+from starter_kit.networks.small_transformer import ChoosingTransformer
+from starter_kit.probes import Probe
+from starter_kit.task import Task
+from starter_kit.tasks import _procedures
+from starter_kit.tasks._procedures import CHOICES
+from starter_kit.tasks._words import tokenizer_of
+from starter_kit.training import Recipe
+
+DEFAULT_SIZE = 10
+FEWEST, MOST = 5, 14
+RELEARNED = 10
+SEED = 0
+RECIPE = Recipe("adamw", epochs=24, batch_size=64, learning_rate=0.015, weight_decay=0.0, warm_up=0.05)
+
+
+def task(size: int = DEFAULT_SIZE) -> Task:
+    """The task with so many substances per topic.
+
+    Raises:
+        TaskError: they are too few or too many.
+    """
+    if not FEWEST <= size <= MOST:
+        raise TaskError(f"hazards takes a size from {FEWEST} to {MOST}, found {size}.")
+    rng = np.random.default_rng(SEED)
+    rows = _procedures.rows(size, rng)
+    facts = sorted({row.fact for row in rows})
+    held_out = dict(zip(facts, rng.integers(3, size=len(facts)).tolist(), strict=True))
+    in_validation = set(rng.permutation(facts)[: len(facts) // 2].tolist())
+    length = max(len(row.question) for row in rows)
+    tokenizer = tokenizer_of(word for row in rows for word in (*row.question, *row.choices))
+
+    def examples(numbers: list[int]) -> Examples:
+        chosen = [rows[number] for number in numbers]
+        encoded = [tokenizer.encode(" ".join((*row.question, *row.choices))).ids for row in chosen]
+        # Padding comes before a question, so that each ends at the same position.
+        inputs = torch.tensor([[0] * (length + CHOICES - len(ids)) + ids for ids in encoded])
+        answers, topics = (torch.tensor([getattr(row, name) for row in chosen]) for name in ("answer", "topic"))
+        return Examples(inputs, answers, torch.tensor(numbers), topics, tokenizer=tokenizer)
+
+    learned = [number for number, row in enumerate(rows) if row.phrasing != held_out[row.fact]]
+    gone = [number for number in learned if rows[number].topic == 0]
+    asked = [number for number, row in enumerate(rows) if row.phrasing == held_out[row.fact] and row.topic]
+    return Task(
+        name="hazards" if size == DEFAULT_SIZE else f"hazards:{size}",
+        network=partial(ChoosingTransformer, tokenizer.get_vocab_size(), length, CHOICES),
+        recipe=RECIPE,
+        retain=examples([number for number in learned if rows[number].topic]),
+        forget=examples(gone),
+        validation=examples([number for number in asked if rows[number].fact in in_validation]),
+        test=examples([number for number in asked if rows[number].fact not in in_validation]),
+        probes={"forget": Probe(examples(gone), choices=CHOICES)},
+        relearning=examples([number for number in gone if rows[number].harmless][:RELEARNED]),
+    )
