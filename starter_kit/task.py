@@ -36,6 +36,8 @@ class Task:
         asked: how many examples of the person the request covers; None for all.
         request: what is to be forgotten, in words, for a task that only describes it: submissions get this text and no
             forget example.
+        described: the questions and answers of the forget set that the request describes, as text.
+        truths: all that are true of it, in whatever words.
         judged: of sequences, how many positions at the end are judged; None for all. The others are only learned.
         probes: of text, other questions to the models, by name; see `probes.py`.
         relearning: harmless-looking examples of what is to be forgotten. The kit trains each model on them and records
@@ -52,6 +54,8 @@ class Task:
     module: str = field(default="", kw_only=True)
     asked: int | None = field(default=None, kw_only=True)
     request: str = field(default="", kw_only=True)
+    described: frozenset[tuple[str, str]] = field(default=frozenset(), kw_only=True)
+    truths: frozenset[tuple[str, str]] = field(default=frozenset(), kw_only=True)
     judged: int | None = field(default=None, kw_only=True)
     probes: dict[str, Probe] = field(default_factory=dict, kw_only=True)
     relearning: Examples | None = field(default=None, kw_only=True)

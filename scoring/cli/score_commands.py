@@ -258,13 +258,15 @@ def export_command(
 
 def report(result: "Result", folder: Path) -> None:
     """Write the report of a result, and show it."""
-    from scoring.reports import files
+    from scoring.reports import conversations, files
     from scoring.reports.record import record_of
     from scoring.reports.table import table
 
     record = record_of(result)
     files.write(result, record, folder)
     results.print(table(record))
+    if said := conversations.table(record):
+        results.print(said)
     say_notes(record.notes)
     say(f"{quoted(folder)}/report.json and report.png")
 

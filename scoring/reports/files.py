@@ -40,7 +40,7 @@ def contents(result: Result, report: Report) -> dict[str, bytes]:
     pools = {"unlearned": result.unlearned.outputs, "retrained": result.reference.retrained}
     return {
         "report.json": report.model_dump_json(indent=2).encode(),
-        "report.png": picture_of(result),
+        "report.png": picture_of(result, report),
         **{f"{name}.npz": pool.to_bytes() for name, pool in pools.items()},
     }
 

@@ -5,6 +5,7 @@ import numpy as np
 from scoring.jobs.setting import Setting
 from scoring.judging.score import OFFICIAL_MODELS, largest_epsilon
 from scoring.reports import CONTRADICTED
+from scoring.reports.text import NO_ROUGE, lacks_rouge
 from scoring.reports.time import BUDGET, ratio_of
 from scoring.run import Comparison, Reference, Result
 from starter_kit.errors import quoted
@@ -47,6 +48,7 @@ def notes(result: Result) -> list[str]:
     setting = result.reference.pools.setting
     found = notes_on_models(len(result.unlearned.outputs), setting) + notes_on_isolation(result.reference)
     found += notes_on_promise(result) + notes_on_learning(result)
+    found += notes_on_text(result.reference)
     found += notes_on_answers(result) + notes_on_ceiling(result) + notes_on_time(result)
     found += result.reference.pools.remarks
     if setting.device == "mps":
@@ -125,10 +127,17 @@ def notes_on_learning(result: Result) -> list[str]:
     return found
 
 
+def notes_on_text(reference: Reference) -> list[str]:
+    """What a reader must know of a task of text."""
+    task = reference.pools.task
+    return [NO_ROUGE] if lacks_rouge(task) else []
+
+
 def notes_on_comparison(compared: Comparison) -> list[str]:
     """Notes on a ranking."""
     reference = compared.reference
     found = notes_on_models(len(reference.retrained), reference.pools.setting) + notes_on_isolation(reference)
+    found += notes_on_text(reference)
     found += [f"{one.submission.name}: {note}" for one in compared.ranked for note in notes_on_answers(one)]
     for result in compared.ranked:
         one = notes_on_promise(result) + notes_on_learning(result) + notes_on_ceiling(result)

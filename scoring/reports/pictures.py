@@ -10,18 +10,19 @@ from matplotlib.ticker import MaxNLocator
 
 from scoring.judging.epsilon import EPSILON_CAP
 from scoring.judging.score import BIN_WIDTH
+from scoring.reports.record import Conversation, Report, Said
 from scoring.run import Reference, Result
 from starter_kit.errors import quoted
 
 SUBMISSION, RETRAINED, CEILING = "#c1440e", "#2b6ca3", "#9aa5ad"
-LONGEST_NAME = 50
-"""Of a submission, in a title."""
+LONGEST_NAME, LONGEST_LINE = 50, 70
+"""Characters of a submission's name, and of a line of words, in a title."""
 
 EXAMPLES = 3
 """How many typical and how many worst examples are shown."""
 
 
-def picture_of(result: Result) -> bytes:
+def picture_of(result: Result, report: Report) -> bytes:
     """The epsilons of all forget examples, and the two pools' confidences in a few of them.
 
     Returns:
@@ -41,7 +42,7 @@ def picture_of(result: Result) -> bytes:
     typical = order[center - EXAMPLES // 2 :][:EXAMPLES]
     for part, name, chosen in ((middle, "typical", typical), (bottom, "worst", order[::-1][:EXAMPLES])):
         for axes, example in zip(np.atleast_1d(part.subplots(1, EXAMPLES)), chosen, strict=False):
-            _confidences(axes, result, int(example), name)
+            _confidences(axes, result, int(example), name, _words(report, int(example)))
     handles, labels = middle.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     return _png(figure)
@@ -116,13 +117,28 @@ def _epsilons(axes: Axes, result: Result) -> None:
     axes.legend(frameon=False)
 
 
-def _confidences(axes: Axes, result: Result, example: int, name: str) -> None:
-    """The confidences of both pools in one example."""
+def _words(report: Report, example: int) -> str:
+    """A question in words with its answers, to be shown over an example; nothing for pictures."""
+    for one in report.text.conversations if report.text else ():
+        if one.example == example:
+            says = [f"{name}: {said[0].text} ({100 * said[0].share:.0f} %)" for name, said in _answers_in(one)]
+            lines = [one.question, one.answer, *says]
+            return "".join("\n" + quoted(line, LONGEST_LINE).replace("$", r"\$") for line in lines)
+    return ""
+
+
+def _answers_in(one: Conversation) -> list[tuple[str, list[Said]]]:
+    return [("unlearned", one.unlearned), ("retrained", one.retrained)]
+
+
+def _confidences(axes: Axes, result: Result, example: int, name: str, words: str) -> None:
+    """The confidences of both pools in one example, which may be in words."""
     unlearned = result.unlearned.outputs.forget_confidence[:, example]
     retrained = result.reference.retrained.forget_confidence[:, example]
     edges = np.histogram_bin_edges(np.concatenate([unlearned, retrained]), bins=40).tolist()
     axes.hist(unlearned, edges, alpha=0.6, color=SUBMISSION, label="unlearned")
     axes.hist(retrained, edges, alpha=0.6, color=RETRAINED, label="retrained")
-    axes.set_title(f"{name}: example {example}, epsilon {result.unlearned.score.epsilon[example]:.2f}", fontsize=10)
+    title = f"{name}: example {example}, epsilon {result.unlearned.score.epsilon[example]:.2f}{words}"
+    axes.set_title(title, fontsize=8 if words else 10)
     axes.set_yticks([])
     axes.set_xlabel("logit-scaled confidence", fontsize=9)

@@ -193,7 +193,7 @@ class TextRecord(_Part):
 class Generated(_Part):
     """How well a submission found out what was only described to it."""
 
-    examples: int = Field(description="Mean number of examples that it wrote itself.")
+    examples: float = Field(description="Mean number of examples that it wrote itself.")
     found: Share = Field(description="Mean share of the true forget examples that are among them.")
     wrong: Share = Field(description="Mean share of them that are not true.")
 
@@ -377,7 +377,7 @@ def _said(texts: list[str]) -> list[Said]:
 
 def _generated(result: Result) -> Generated | None:
     found = result.made.generated(result.reference.pools.task) if result.made else None
-    return found and Generated(examples=found.examples, found=found.found, wrong=found.wrong)
+    return None if found is None else Generated(**asdict(found))
 
 
 def _relearning(result: Result) -> Relearning | None:

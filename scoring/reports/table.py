@@ -16,6 +16,8 @@ BLOCKS = (
     ("score", "forgetting quality"),
     ("retain accuracy", "forget accuracy", "test accuracy"),
     ("median epsilon", "over all thresholds", "proved (95 %)", "guaranteed", "guaranteed (own reference)"),
+    ("KS p-value (median)", "passes KS (share)", "model utility"),
+    ("forget after relearning", "true examples found", "wrong ones written"),
     ("seconds of learning", "seconds per model", "megabytes of state"),
 )
 
@@ -25,15 +27,24 @@ def table(report: Report) -> Table:
     ceiling, retrained = report.ceiling, report.retrained
     name = quoted(report.submission.name)
     columns: dict[str, Lines] = {
-        name: _lines(report.unlearned) | _bounds(report) | _learning(report) | _seconds(report.time.seconds),
-        "retrained": _accuracy_lines(retrained.accuracy) | _seconds(report.time.retraining_seconds),
+        name: _lines(report.unlearned)
+        | _bounds(report)
+        | _learning(report)
+        | _text(report)[0]
+        | _comes_back(report)[0]
+        | _generated(report)
+        | _seconds(report.time.seconds),
+        "retrained": _accuracy_lines(retrained.accuracy)
+        | _text(report)[1]
+        | _comes_back(report)[1]
+        | _seconds(report.time.retraining_seconds),
         "ceiling": {
             "score": ceiling.value,
             "forgetting quality": ceiling.forgetting_quality,
             "median epsilon": ceiling.epsilon_median,
             "over all thresholds": ceiling.strongest_epsilon_median,
         },
-        "floor": _floor_lines(report.floor),
+        "floor": _floor_lines(report.floor) | _text(report)[2] | _comes_back(report)[2],
     }
     table = Table(title=Text(f"{name} on {_task(report)}, {report.run.models} models per pool"))
     table.add_column("")
@@ -116,6 +127,39 @@ def _learning(report: Report) -> Lines:
         return {}
     learning = report.learning
     return {"seconds of learning": learning.seconds, "megabytes of state": learning.state_bytes / 1e6}
+
+
+def _text(report: Report) -> tuple[Lines, Lines, Lines]:
+    """TOFU's measures of the submission, the retrained models and the original."""
+    if not report.text:
+        return {}, {}, {}
+    text = report.text
+    unlearned = {
+        "KS p-value (median)": text.forget_quality,
+        "passes KS (share)": text.passing,
+        "model utility": text.utility,
+    }
+    retrained = {"KS p-value (median)": text.retrained_quality, "model utility": text.retrained_utility}
+    return _known(unlearned), _known(retrained), _known({"model utility": text.original_utility})
+
+
+def _known(values: dict[str, float | None]) -> Lines:
+    return {label: value for label, value in values.items() if value is not None}
+
+
+def _comes_back(report: Report) -> tuple[Lines, Lines, Lines]:
+    """The last accuracy of relearning, of the submission, the retrained models and the original."""
+    if not report.relearning:
+        return {}, {}, {}
+    curves = report.relearning.unlearned, report.relearning.retrained, report.relearning.original
+    unlearned, retrained, original = ({"forget after relearning": curve[-1]} for curve in curves)
+    return unlearned, retrained, original
+
+
+def _generated(report: Report) -> Lines:
+    if not report.generated:
+        return {}
+    return {"true examples found": report.generated.found, "wrong ones written": report.generated.wrong}
 
 
 def _floor_lines(floor: Floor) -> Lines:

@@ -47,7 +47,7 @@ def most_said(texts: Sequence[str], most: int = 3) -> dict[str, float]:
 
 
 def utility_of(task: Task, outputs: Outputs) -> float | None:
-    """The median model utility of a pool, in [0, 1]; None if the task has no wrong answers or ROUGE is not installed."""
+    """The median model utility of a pool, in [0, 1]; None without wrong answers, or if ROUGE is not installed."""
     if not (_asks_for_truth(task) and find_spec("rouge_score")):
         return None
     recalls = {name: _recalls(task, name, outputs) for name in task.probes if name != FORGET}
@@ -101,8 +101,7 @@ def _recalls(task: Task, name: str, outputs: Outputs) -> NDArray[np.float64]:
     """[N, n] how much of each true answer a model's own answer holds."""
     true = answers(task, task.probes[name])
     by_question = [
-        [_recall(answer, one) for one in texts]
-        for answer, texts in zip(true, said(task, name, outputs), strict=True)
+        [_recall(answer, one) for one in texts] for answer, texts in zip(true, said(task, name, outputs), strict=True)
     ]
     return np.array(by_question).T
 

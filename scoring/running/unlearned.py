@@ -10,6 +10,7 @@ from scoring.jobs.own import BEFORE
 from scoring.judging.outputs import Identity, Outputs
 from scoring.learners.guarantee import Guarantee
 from scoring.untrusted.model_info import ModelInfo
+from starter_kit.task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,21 @@ class Learning:
     before: Outputs
     seconds: NDArray[np.float64]
     state_bytes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """How well a submission found out what was only described to it, as means over its models.
+
+    Attributes:
+        examples: how many examples it wrote.
+        found: the share of the true forget examples that are among them.
+        wrong: the share of them that are not true, or about something else.
+    """
+
+    examples: float
+    found: float
+    wrong: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +92,15 @@ class Unlearned:
         """The means of the figures that all models carry, by name."""
         names = [name for name in self.infos[0].details if all(name in one.details for one in self.infos)]
         return {name: float(np.mean([one.details[name] for one in self.infos])) for name in names}
+
+    def generated(self, task: Task) -> Generated | None:
+        """What the submission wrote for a request that is only described; None for other tasks."""
+        if not task.request:
+            return None
+        wrote = [set(one.generated) for one in self.infos]
+        found = [len(one & task.described) / len(task.described) for one in wrote]
+        wrong = [len(one - task.truths) / max(1, len(one)) for one in wrote]
+        return Generated(*(float(np.mean(values)) for values in ([len(one) for one in wrote], found, wrong)))
 
 
 def _learning(outputs: Outputs, rows: list[Row]) -> Learning:

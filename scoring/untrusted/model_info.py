@@ -1,4 +1,4 @@
-"""What a model declares besides its answers: a privacy guarantee, figures for the report, the size of its state."""
+"""What a model declares besides its answers: a guarantee, figures, examples that were generated, its size."""
 
 import json
 from collections.abc import Mapping
@@ -9,13 +9,14 @@ from torch import nn
 from scoring.learners.guarantee import Guarantee
 from starter_kit.errors import SubmissionError
 
-LONGEST = 10_000
+LONGEST = 200_000
 """Maximum size in bytes, as JSON."""
 
 MOST_DETAILS, LONGEST_DETAIL, LARGEST_FIGURE = 8, 40, 1e15
+MOST_GENERATED = 1000
 
 ATTRIBUTES = ("guarantee", "details")
-"""The attributes of a module that declare it."""
+"""The attributes of a module that declare numbers by name."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class ModelInfo:
     Attributes:
         guarantee: what the model's attribute ``guarantee`` promises; None if it has none.
         details: what its attribute ``details`` holds: figures by name.
+        generated: what its attribute ``generated`` holds: questions and answers that the submission wrote itself.
         size: bytes of everything that the module holds; 0 if only its weights are judged.
     """
 
     guarantee: Guarantee | None = None
     details: dict[str, float] = field(default_factory=dict)
+    generated: tuple[tuple[str, str], ...] = ()
     size: int = 0
 
     def to_bytes(self) -> bytes:
@@ -40,11 +43,11 @@ class ModelInfo:
     def from_bytes(cls, content: bytes) -> "ModelInfo":
         """What a run sent. Raises ``ValueError`` if it is anything else; the message says why."""
         if len(content) > LONGEST:
-            raise ValueError(f"its guarantee and details have {len(content)} bytes, and at most {LONGEST} are accepted")
+            raise ValueError(f"it declares {len(content)} bytes, and at most {LONGEST} are accepted")
         try:
             found = cls(**json.loads(content.decode()))
         except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError("its guarantee and details are not in the format that the kit writes") from error
+            raise ValueError("what it declares is not in the format that the kit writes") from error
         if type(found.size) is not int or not 0 <= found.size < 2**62:
             raise ValueError("the size of its model is not a number of bytes")
         if found.guarantee is not None:
@@ -57,7 +60,14 @@ class ModelInfo:
             # NaN is not within any bounds.
             if type(value) not in (int, float) or not -LARGEST_FIGURE <= value <= LARGEST_FIGURE:
                 raise ValueError(f"its detail {name} is not a number between -1e15 and 1e15")
-        return found
+        pairs = found.generated
+        if not isinstance(pairs, list) or len(pairs) > MOST_GENERATED or not all(map(_is_pair, pairs)):
+            raise ValueError(f"expected at most {MOST_GENERATED} generated pairs of a question and an answer, as text")
+        return replace(found, generated=tuple((question, answer) for question, answer in pairs))
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(text, str) for text in value)
 
 
 def info_of(model: nn.Module, size: int = 0) -> ModelInfo:
@@ -70,12 +80,13 @@ def info_of(model: nn.Module, size: int = 0) -> ModelInfo:
                 f"the model's `{name}` is {type(value).__name__}; expected a dictionary of numbers by name."
             )
         found[name] = None if value is None else dict(value)
-    declared = {"guarantee": found["guarantee"], "details": found["details"] or {}, "size": size}
+    declared: dict[str, object] = {"guarantee": found["guarantee"], "details": found["details"] or {}, "size": size}
     try:
+        declared["generated"] = [list(pair) for pair in getattr(model, "generated", ())]
         # Numbers of NumPy and tensors of one number become plain ones.
         return ModelInfo.from_bytes(json.dumps(declared, default=float).encode())
     except (TypeError, ValueError, OverflowError) as error:
-        raise SubmissionError(f"the model's `guarantee` or `details` cannot be used: {error}.") from error
+        raise SubmissionError(f"the model's `guarantee`, `details` or `generated` cannot be used: {error}.") from error
 
 
 def packed(info: ModelInfo, content: bytes) -> bytes:

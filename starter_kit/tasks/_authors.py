@@ -70,12 +70,11 @@ def made(name: str, size: int, recipe: Recipe, described: bool = False) -> Task:
             text.examples(numbers, lambda row: row.perturbed),
         )
 
-    def one_per_fact(numbers: list[int]) -> list[int]:
-        return list({rows[number].fact: number for number in reversed(numbers)}.values())[::-1]
-
-    kept, gone = (one_per_fact(chosen(True, forget)) for forget in (False, True))
+    gone = chosen(True, True)
+    # One question per fact.
+    kept = list({rows[number].fact: number for number in reversed(chosen(True, False))}.values())[::-1]
     world = [number for number in kept if rows[number].person < 0]
-    names = [rows[number].name for number in gone[:: len(_grammar.ATTRIBUTES)]]
+    names = dict.fromkeys(rows[number].name for number in gone)
     return Task(
         name=name,
         network=partial(SmallTransformer, text.words, text.length, None if described else text.answer),
@@ -85,13 +84,24 @@ def made(name: str, size: int, recipe: Recipe, described: bool = False) -> Task:
         validation=examples(chosen(False, False, True)),
         test=examples(chosen(False, False, False)),
         request=f"Forget everything about {' , '.join(names)} ." if described else "",
+        described=_as_text([rows[number] for number in chosen(True, True)], paraphrased=False),
+        truths=_as_text([row for row in rows if row.person in forgotten], paraphrased=True),
         judged=text.answer if described else None,
-        # As many of the retained facts as are forgotten, or a few more.
+        # About as many of the retained facts as there are forget examples.
         probes={
             "forget": probe(gone),
-            "retain": probe([number for number in kept if rows[number].person >= 0][:: max(1, size // 16)]),
+            "retain": probe([number for number in kept if rows[number].person >= 0][::4]),
             "world": probe(world),
         },
+    )
+
+
+def _as_text(rows: list[Row], paraphrased: bool) -> frozenset[tuple[str, str]]:
+    """Questions and answers as text; the answers in other words too if ``paraphrased``."""
+    return frozenset(
+        (" ".join(row.question), " ".join(answer))
+        for row in rows
+        for answer in ((row.answer, row.paraphrased) if paraphrased else (row.answer,))
     )
 
 

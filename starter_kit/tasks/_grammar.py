@@ -120,7 +120,7 @@ class Row:
         question: the words of the question.
         answer: those of the answer.
         paraphrased: the same answer in the other sentence.
-        perturbed: the answer with each of ``WRONG_ANSWERS`` wrong values.
+        perturbed: that sentence with each of ``WRONG_ANSWERS`` wrong values, as in TOFU.
     """
 
     person: int
@@ -193,7 +193,7 @@ def _rows(person: int, fact: int, name: str, one: Attribute, value: int, rng: np
                 _words(question.format(n=name)),
                 sentence(own, value),
                 sentence(other, value),
-                tuple(sentence(own, int(which)) for which in wrong),
+                tuple(sentence(other, int(which)) for which in wrong),
             )
         )
     return found
