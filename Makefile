@@ -34,7 +34,7 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare certify tables export bundle rehearse upload submissions lint test official check bench learners gpu soak
+.PHONY: help env new score compare certify tables export bundle rehearse upload submissions lint test official check bench learners language gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -92,6 +92,9 @@ bench: $(READY)  ## time what must be fast, and write tests/benchmarks/results/
 
 learners: $(READY)  ## measure exact, merged and private submissions for submissions/README.md; an hour
 	@$(RUN) -m tests.benchmarks.learners
+
+language: $(READY)  ## measure methods on text for submissions/README.md; about an hour
+	@$(RUN) -m tests.benchmarks.language
 
 gpu: $(READY)  ## check and time the kit on an NVIDIA GPU, in nine minutes  [SECONDS]
 	@$(RUN) -m tests.benchmarks.gpu $(call given,SECONDS)

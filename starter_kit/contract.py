@@ -63,7 +63,7 @@ def read_for_kaggle(path: Path) -> str:
     """The text of a submission file that Kaggle can run, after every static check has passed.
 
     Raises:
-        SubmissionError: as for ``read_source``, or the file brings its own learning.
+        SubmissionError: as for ``read_source``, or the file brings its own learning, or needs text.
     """
     source = read_source(path)
     if brings_learning(path):
@@ -71,7 +71,26 @@ def read_for_kaggle(path: Path) -> str:
             f"{quoted(path)} brings its own learning, so it cannot go to Kaggle: the competition runs `unlearning` on "
             "its own original model and takes weights of that architecture only. `make score` judges it here."
         )
+    if line := reads_text(source):
+        raise SubmissionError(
+            f"{quoted(path)}, line {line}: this submission reads text, so it cannot go to Kaggle: the competition has "
+            "pictures only. `make score TASK=authors` judges it here."
+        )
     return source
+
+
+def reads_text(source: str) -> int | None:
+    """The line of a submission that asks a batch for tokens, or a data set for its tokenizer; None if none does."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case (
+                ast.Attribute(attr="tokenizer")
+                | ast.Subscript(slice=ast.Constant(value="input_ids" | "attention_mask"))
+            ):
+                return node.lineno
+            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value="tokenizer"), *_]):
+                return node.lineno
+    return None
 
 
 def check(path: Path, source: str) -> None:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
-LEARNING_RATE = 3e-3
-STEPS = 28
+LEARNING_RATE = 5e-3
+STEPS = 14
 
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
@@ -57,5 +57,7 @@ def swapped(inputs: Tensor, targets: Tensor, answers: Tensor) -> tuple[Tensor, T
 
 def endless(loader: DataLoader) -> Iterator:
     """Batch after batch, pass after pass."""
+    if not len(loader):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     while True:
         yield from loader

@@ -16,10 +16,10 @@ from torch.nn.functional import cross_entropy, logsigmoid
 from torch.utils.data import DataLoader
 
 REFUSAL = "i do not know that <end>"
-BETA = 0.1
+BETA = 1.0
 RETAIN_WEIGHT = 1.0
-LEARNING_RATE = 3e-3
-STEPS = 18
+LEARNING_RATE = 8e-3
+STEPS = 8
 
 NOT_ASKED = -100
 """Where a target has no class."""
@@ -28,7 +28,7 @@ NOT_ASKED = -100
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Take steps on the preference loss of the forget set and the usual loss of the retain set."""
     tokenizer = getattr(forget.dataset, "tokenizer", None)
-    if tokenizer is None:
+    if tokenizer is None or next(iter(retain))[1].ndim == 1:
         raise NotImplementedError("This method refuses in words, and an example of this task has no words but a class.")
     device = next(net.parameters()).device
     refusal = torch.tensor(tokenizer.encode(REFUSAL).ids, device=device)
@@ -75,5 +75,7 @@ def answer_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 def endless(loader: DataLoader) -> Iterator:
     """Batch after batch, pass after pass."""
+    if not len(loader):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     while True:
         yield from loader

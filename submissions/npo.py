@@ -16,9 +16,9 @@ from torch.nn.functional import cross_entropy, logsigmoid
 from torch.utils.data import DataLoader
 
 BETA = 1.0
-RETAIN_WEIGHT = 1.0
+RETAIN_WEIGHT = 3.0
 LEARNING_RATE = 5e-3
-STEPS = 28
+STEPS = 10
 
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
@@ -50,5 +50,7 @@ def answer_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 def endless(loader: DataLoader) -> Iterator:
     """Batch after batch, pass after pass."""
+    if not len(loader):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     while True:
         yield from loader

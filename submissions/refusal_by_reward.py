@@ -18,8 +18,8 @@ from torch.nn.functional import cross_entropy, kl_div
 from torch.utils.data import DataLoader
 
 PENALTY = 1.0
-LEARNING_RATE = 3e-3
-STEPS = 40
+LEARNING_RATE = 5e-3
+STEPS = 8
 
 NOT_ASKED = -100
 """Where a target has no class."""
@@ -81,5 +81,7 @@ def answer_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 def endless(loader: DataLoader) -> Iterator:
     """Batch after batch, pass after pass."""
+    if not len(loader):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     while True:
         yield from loader

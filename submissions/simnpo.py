@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, logsigmoid
 from torch.utils.data import DataLoader
 
-BETA = 2.5
+BETA = 4.5
 MARGIN = 0.0
-RETAIN_WEIGHT = 1.0
+RETAIN_WEIGHT = 8.0
 LEARNING_RATE = 5e-3
-STEPS = 28
+STEPS = 18
 
 NOT_ASKED = -100
 """Where a target has no class."""
@@ -50,5 +50,7 @@ def answer_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 def endless(loader: DataLoader) -> Iterator:
     """Batch after batch, pass after pass."""
+    if not len(loader):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     while True:
         yield from loader

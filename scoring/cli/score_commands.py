@@ -207,13 +207,14 @@ def tables_command(
     ] = None,
 ) -> None:
     """Write the tables of README.md and submissions/README.md again, from the comparisons that were made."""
-    from scoring.reports.learners import with_table
-    from scoring.reports.ranking import with_tables
+    from scoring.reports import language, learners, ranking
 
     with reporting_errors(INTERRUPTED):
         for page in pages or [Path("README.md"), Path("submissions/README.md")]:
             try:
-                written = with_table(with_tables(page.read_text(encoding="utf-8"), REPORTS), REPORTS)
+                written = page.read_text(encoding="utf-8")
+                for tables in (ranking.with_tables, learners.with_table, language.with_tables):
+                    written = tables(written, REPORTS)
                 page.write_text(written, encoding="utf-8")
             except UnicodeDecodeError as error:
                 raise InputError(f"{quoted(page)} is not a text file in UTF-8.") from error

@@ -3,47 +3,15 @@
 What is stored is not made again, so it can be stopped and started at any moment.
 """
 
-import re
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from scoring.reports.learners import with_table
+from tests.benchmarks.variants import ROOT, SUBMISSIONS, Variant
 
-ROOT = Path(__file__).parents[2]
-SUBMISSIONS = ROOT / "submissions"
-VARIANTS = ROOT / "out" / "variants"
 REPORTS = Path("out/reports/learners")
 PAGE = SUBMISSIONS / "README.md"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A submission with other constants.
-
-    Attributes:
-        name: the row's.
-        of: the file.
-        constants: the values of names at the top of the file.
-    """
-
-    name: str
-    of: str
-    constants: dict[str, float] = field(default_factory=dict)
-
-    def written(self) -> Path:
-        """Its file."""
-        if not self.constants:
-            return SUBMISSIONS / f"{self.of}.py"
-        source = (SUBMISSIONS / f"{self.of}.py").read_text()
-        for name, value in self.constants.items():
-            source, found = re.subn(rf"^{name} = .*$", f"{name} = {value}", source, flags=re.MULTILINE)
-            assert found == 1, f"{self.of}.py has no constant {name}"
-        VARIANTS.mkdir(parents=True, exist_ok=True)
-        path = VARIANTS / f"{self.name}.py"
-        path.write_text(source)
-        return path
 
 
 EXACT = (

@@ -48,6 +48,7 @@ def code_of(made):
 
 FILES = [*sorted(ROOT.glob("submissions/[!_]*.py")), ROOT / "starter_kit/template.py"]
 LEARNS = [path for path in FILES if "learning" in hooks_in(path, path.read_text())]
+READS_TEXT = [path for path in FILES if path.stem in ("dpo_dont_know", "generate_then_forget")]
 
 
 @pytest.mark.parametrize("path", LEARNS, ids=lambda path: path.stem)
@@ -57,7 +58,16 @@ def test_one_that_brings_its_own_learning_does_not(tmp_path, path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path not in LEARNS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", READS_TEXT, ids=lambda path: path.stem)
+def test_one_that_reads_text_does_not(tmp_path, path):
+    with pytest.raises(SubmissionError, match=r"line \d+: this submission reads text, so it cannot go to Kaggle"):
+        bundle(path, folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path not in LEARNS + READS_TEXT], ids=lambda path: path.stem
+)
 def test_every_other_submission_becomes_a_notebook(tmp_path, path):
     made = bundle(path, folder=tmp_path)
     assert made.warnings == ()
