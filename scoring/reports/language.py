@@ -65,9 +65,9 @@ def _author_row(name: str, reports: list[Report]) -> Cells:
         "forget": average(lambda one: one.unlearned.accuracy.forget, 3),
         "test": average(lambda one: one.unlearned.accuracy.test, 3),
         "median epsilon": average(lambda one: one.unlearned.epsilon.median, 2),
-        "KS p": average(lambda one: one.text and one.text.forget_quality, 3),
-        "passes KS": average(lambda one: one.text and one.text.passing, 2),
-        "utility": average(lambda one: one.text and one.text.utility, 3),
+        "KS p": average(lambda one: _text(one, "forget_quality"), 3),
+        "passes KS": average(lambda one: _text(one, "passing"), 2),
+        "utility": average(lambda one: _text(one, "utility"), 3),
         "time": average(lambda one: one.time.ratio, 2),
     }
 
@@ -75,15 +75,14 @@ def _author_row(name: str, reports: list[Report]) -> Cells:
 def _correlation(complete: dict[str, list[Report]]) -> str:
     """How far TOFU's own test agrees with the score."""
     pairs = [
-        (mean(one.unlearned.score.value for one in found), mean(one.text.forget_quality for one in found))
+        (mean(one.unlearned.score.value for one in found), mean(_text(one, "forget_quality") or 0 for one in found))
         for found in complete.values()
-        if (found := [one for one in found if one.text and one.text.forget_quality is not None])
     ]
     agreement = spearmanr(*zip(*pairs, strict=True)).statistic
     passing = [
         (name, mean(one.unlearned.score.value / one.ceiling.value for one in found))
         for name, found in complete.items()
-        if mean(one.text.passing or 0 for one in found if one.text) > 0.5
+        if mean(_text(one, "passing") or 0 for one in found) > 0.5
     ]
     said = f"Spearman's rank correlation between score and KS p over {len(pairs)} methods: {agreement:.2f}. "
     if not passing:
@@ -159,6 +158,11 @@ def _found(record: ComparisonRecord, name: str) -> Report | None:
     return next((one for one in record.ranking if one.submission.name == name), None)
 
 
+def _text(report: Report, measure: str) -> float | None:
+    """One of TOFU's measures."""
+    return None if report.text is None else getattr(report.text, measure)
+
+
 def _last(curve: list[float]) -> str:
     return f"{curve[-1]:.3f}" if curve else ""
 
@@ -174,9 +178,9 @@ def _footer(first: Report, records: list[ComparisonRecord], ceilings: list[float
     """How the table was made."""
     host = first.run.host
     seeds = ", ".join(str(record.seed) for record in records)
+    ceiling = " / ".join(f"{value:.3f}" for value in ceilings)
     return (
-        f"`make language`: {first.run.models} models per pool, seed {seeds}. Ceiling "
-        f"{' / '.join(f'{value:.3f}' for value in ceilings)}; retrained models get {first.retrained.accuracy.forget:.3f} "
-        f"of the forget set right. Python {host['python']}, torch {host['torch']}, numpy {host['numpy']}; "
-        f"{host['cpu']} ({host['cpu_capability']}), {host['device']}."
+        f"`make language`: {first.run.models} models per pool, seed {seeds}. Ceiling {ceiling}; retrained models get "
+        f"{first.retrained.accuracy.forget:.3f} of the forget set right. Python {host['python']}, torch "
+        f"{host['torch']}, numpy {host['numpy']}; {host['cpu']} ({host['cpu_capability']}), {host['device']}."
     )
