@@ -13,10 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
 from pydantic import ValidationError
 from scipy.stats import spearmanr
 
 from scoring.reports.comparison import ComparisonRecord
+from scoring.reports.files import load_outputs
 from scoring.reports.record import Report
 from starter_kit.errors import InputError
 
@@ -49,7 +51,18 @@ def _authors(folder: Path) -> str:
     rows = [_author_row(name, complete[name]) for name in order]
     first = records[0].ranking[0]
     ceilings = [record.ranking[0].ceiling.value for record in records]
-    return "\n\n".join([_markdown(rows), _correlation(complete), _footer(first, records, ceilings)])
+    spread = _spread(folder / "authors-0" / first.submission.name)
+    return "\n\n".join([_markdown(rows), _correlation(complete), spread, _footer(first, records, ceilings)])
+
+
+def _spread(folder: Path) -> str:
+    """How much harder some forget examples are than others."""
+    medians = np.median(load_outputs(folder / "retrained.npz").forget_confidence, axis=0)
+    lowest, tenth, middle, ninth, highest = np.percentile(medians, [0, 10, 50, 90, 100])
+    return (
+        f"Retrained models' median confidence in a forget example runs from {lowest:.1f} to {highest:.1f}; a tenth of the "
+        f"examples lie below {tenth:.1f}, half below {middle:.1f}, nine tenths below {ninth:.1f} (seed 0)."
+    )
 
 
 def _author_row(name: str, reports: list[Report]) -> Cells:

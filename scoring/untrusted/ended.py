@@ -92,9 +92,12 @@ def blame(ended: Ended, submission: Submission, run: str, limit: float) -> Excep
 
 def _refusal(report: str, submission: Submission) -> str | None:
     """What a submission says that raised ``NotImplementedError`` itself; None for torch's errors of this type."""
-    files = re.findall(r'^  File "(.+)", line \d+', report, re.MULTILINE)
+    frames = re.findall(r'^  File "(.+)", line \d+.*\n    (.*)', report, re.MULTILINE)
     said = re.search(r"^NotImplementedError: (.+)\Z", report, re.MULTILINE)
-    return said[1] if said and files and files[-1] == str(submission.path) else None
+    if not (said and frames):
+        return None
+    path, line = frames[-1]
+    return said[1] if path == str(submission.path) and line.startswith("raise NotImplementedError") else None
 
 
 def _place(stack: str, submission: Submission) -> str:

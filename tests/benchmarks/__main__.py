@@ -10,7 +10,17 @@ from rich.table import Table
 
 from tests.benchmarks.record import RESULTS, circumstances
 
-BENCHMARKS = ("machine", "epsilon", "loaders", "layers", "digits", "exact", "competition", "whole_score")
+BENCHMARKS = (
+    "machine",
+    "epsilon",
+    "loaders",
+    "layers",
+    "digits",
+    "exact",
+    "transformers",
+    "competition",
+    "whole_score",
+)
 
 
 def run(name: str) -> dict:

@@ -27,6 +27,38 @@ def test_compare_ranks_and_goes_on_after_a_failure(kit, written, tmp_path):
     assert (tmp_path / "report/finetune/report.json").exists()
 
 
+REFUSES = "def unlearning(net, retain, forget, val):\n    raise NotImplementedError('This method needs words.')"
+TORCH_REFUSES = (
+    "import torch\ndef unlearning(net, retain, forget, val):\n    torch.zeros(2, device='meta').cpu().numpy()"
+)
+
+
+def test_a_method_that_does_not_suit_the_task_is_no_failure(kit, written, tmp_path):
+    result = kit("compare", "submissions/identity.py", written(REFUSES))
+    assert result.exit_code == 0
+    assert "mine.py does not run on this task: This method needs words." in result.stdout
+    assert "failed" not in result.stdout
+    comparison = json.loads((tmp_path / "report/comparison.json").read_text())
+    assert comparison["failed"] == []
+    assert [one["name"] for one in comparison["unsuited"]] == ["mine"]
+
+
+def test_what_torch_does_not_implement_is_a_failure(kit, written, tmp_path):
+    result = kit("compare", "submissions/identity.py", written(TORCH_REFUSES))
+    assert result.exit_code == 1
+    comparison = json.loads((tmp_path / "report/comparison.json").read_text())
+    assert "NotImplementedError" in comparison["failed"][0]["reason"]
+    assert comparison["unsuited"] == []
+
+
+@pytest.mark.parametrize("backend", ["serial", "processes"])
+def test_score_says_that_a_method_does_not_suit_the_task(kit, written, backend):
+    result = kit("score", written(REFUSES), backend=backend)
+    assert result.exit_code == 1
+    assert "mine.py does not run on this task: This method needs words." in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_compare_says_what_score_says(kit):
     result = kit("compare", "submissions/identity.py")
     assert "Not comparable with official scores: 8 models instead of 512" in result.stdout

@@ -10,6 +10,7 @@ from torch import nn
 from scoring.jobs.probing import of_all
 from scoring.learners.fused import CannotFuseError, FusedNetwork, StackedNetwork, answer_of_all, fuse, train_fused
 from starter_kit import tasks
+from starter_kit.answers import loss
 from starter_kit.networks.small_transformer import SmallTransformer
 from starter_kit.training import seed_everything, train
 
@@ -28,6 +29,27 @@ def test_models_trained_together_are_those_trained_alone():
         alone = net.eval()(AUTHORS.test.inputs).detach()
         torch.testing.assert_close(answers[:, seed], alone, rtol=1e-3, atol=1e-3)
     assert (answers[:, 0] - answers[:, 1]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("name", ["authors", "hazards"])
+def test_the_gradients_of_a_step_are_those_of_each_model_alone_to_the_bit(name):
+    task, models = tasks.load(name), 16
+    networks = []
+    for seed in range(models):
+        seed_everything(seed)
+        networks.append(task.network())
+    together = fuse(networks, task.retain.inputs[:2])
+    rows = torch.randint(len(task.retain), (64, models))
+    inputs, targets = task.retain.take(rows.flatten())
+    logits = together(inputs.unflatten(0, rows.shape))
+    loss(logits.flatten(0, 1), targets, models=models).backward()
+    for place, net in enumerate(networks):
+        inputs, targets = task.retain.take(rows[:, place])
+        alone = net(inputs)
+        assert torch.equal(alone, logits[:, place])
+        loss(alone, targets).backward()
+        for weight, stacked in zip(net.parameters(), together.parameters(), strict=True):
+            assert torch.equal(weight.grad, stacked.grad[place])
 
 
 def test_a_network_with_layers_that_can_be_fused_still_is():

@@ -27,7 +27,9 @@ CERTIFICATE = CertificateRecord(exact=True, seeds=8, requests=["a", "b", "c", "d
 def written(tmp_path, **changes) -> str:
     plain = report()
     one: Report = plain.model_copy(update={"run": plain.run.model_copy(update={"host": HOST}), **changes})
-    record = ComparisonRecord(task="digits", seed=0, models=64, ranking=[one], attack_accuracy={}, failed=[])
+    record = ComparisonRecord(
+        task="digits", seed=0, models=64, ranking=[one], attack_accuracy={}, failed=[], unsuited=[]
+    )
     path = tmp_path / "learners/all/comparison.json"
     path.parent.mkdir(parents=True)
     path.write_text(record.model_dump_json())

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from scoring.reports.pictures import picture_of, picture_of_ranking
+from scoring.reports.record import record_of
 from scoring.run import judge, prepare
 from scoring.untrusted.submission import read
 from tests.conftest import MODELS, make_pools
@@ -52,7 +53,7 @@ def texts(monkeypatch):
 )
 def test_a_name_is_only_a_name(result, texts, name, shown):
     renamed = replace(result, submission=replace(result.submission, path=Path(f"{name}.py")))
-    for picture in (picture_of(renamed), picture_of_ranking([renamed, result], result.reference)):
+    for picture in (picture_of(renamed, record_of(renamed)), picture_of_ranking([renamed, result], result.reference)):
         assert matplotlib.image.imread(io.BytesIO(picture)).std() > 0.05
     assert shown in texts, "above a bar"
     assert any(text.startswith(f"{shown} on digits") for text in texts)

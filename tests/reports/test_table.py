@@ -51,7 +51,7 @@ def report(ceiling=0.2, ratio: float | None = 0.125) -> Report:
             "details": {},
             "notes": [],
         }
-        | dict.fromkeys(("guarantee", "certificate", "learning"))
+        | dict.fromkeys(("guarantee", "certificate", "learning", "text", "generated", "relearning"))
     )
 
 

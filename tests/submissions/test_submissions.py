@@ -12,7 +12,7 @@ from scoring.jobs.original import Original, OriginalJob
 from scoring.jobs.setting import Setting
 from scoring.untrusted.submission import read
 from starter_kit import tasks
-from starter_kit.errors import SubmissionError
+from starter_kit.errors import UnsuitedError
 from tests.conftest import make_pools, run_of
 from tests.toys import part
 
@@ -32,6 +32,9 @@ USES_THE_FORGET_SET_ALONE = {"gradient_ascent", "random_labels"}
 NEEDS_OTHER_NETWORKS = {"dp_sgd"}
 """They cannot use torchvision's ResNet, and say so."""
 
+NEEDS_TEXT = {"counterfacts", "dpo_dont_know", "generate_then_forget", "rmu"}
+"""They need words, or the blocks of a transformer, and say so."""
+
 MODELS = 3
 
 each = pytest.mark.parametrize("path", SUBMISSIONS, ids=lambda path: path.stem)
@@ -42,6 +45,12 @@ def test_a_submission_on_digits(store, path):
     submission = read(path)
     pools = make_pools(store).of(submission)
     original = pools.original
+    if path.stem in NEEDS_TEXT:
+        with pytest.raises(
+            UnsuitedError, match=r"This method .*, and this network has no|, and (an example of )?this task"
+        ):
+            pools.unlearned(submission, MODELS)
+        return
     outputs = pools.unlearned(submission, MODELS).outputs
     distinct = len(np.unique(outputs.forget_confidence, axis=0))
     assert distinct == (1 if path.stem in LEAVES_THE_MODEL_ALONE else MODELS)
@@ -77,14 +86,50 @@ def small(request):
 def test_a_submission_on_small_sets(small, path):
     setting, original = small
     run = run_of(setting, path, original)
+    if path.stem in NEEDS_TEXT:
+        with pytest.raises(UnsuitedError):
+            run(0)
+        return
     if path.stem in NEEDS_OTHER_NETWORKS and setting.task.name.startswith("faces"):
-        with pytest.raises(SubmissionError, match=r"This method needs .*, and this network has no"):
+        with pytest.raises(UnsuitedError, match=r"This method needs .*, and this network has no"):
             run(0)
         return
     row = run(0)
     idle = path.stem in LEAVES_THE_MODEL_ALONE
     idle |= path.stem in USES_THE_FORGET_SET_ALONE and len(setting.task.forget) == 1
     assert np.allclose(row["test_confidence"], original.answers["test_confidence"]) == idle
+
+
+AUTHORS = tasks.load("authors")
+RUNS_ON_TEXT = {
+    *("counterfacts", "dpo_dont_know", "grad_diff", "npo", "refusal_by_reward", "rmu", "simnpo"),
+    *("finetune", "gradient_ascent", "identity", "neggrad_plus", "random_labels", "salun", "scrub", "template"),
+}
+"""Some of the methods that run on text. A new one may refuse it, in a sentence, without being listed here."""
+
+
+@pytest.fixture(scope="module")
+def authors():
+    setting = Setting(AUTHORS, "cpu", 0)
+    return setting, Original.of_row(OriginalJob(setting).prepare()(0))
+
+
+@each
+def test_a_submission_on_text(authors, path):
+    setting, original = authors
+    if read(path).learns:
+        pytest.skip("its own learning takes a minute here")
+    run = run_of(setting, path, original)
+    try:
+        rows = [run(index) for index in range(2)]
+    except UnsuitedError:
+        assert path.stem not in RUNS_ON_TEXT
+        return
+    if path.stem in LEAVES_THE_MODEL_ALONE:
+        return
+    answers = [row["forget_confidence"] for row in (*rows, original.answers)]
+    assert not np.allclose(answers[0], answers[1])
+    assert not np.allclose(answers[0], answers[2])
 
 
 @each
