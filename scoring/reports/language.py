@@ -60,8 +60,8 @@ def _spread(folder: Path) -> str:
     medians = np.median(load_outputs(folder / "retrained.npz").forget_confidence, axis=0)
     lowest, tenth, middle, ninth, highest = np.percentile(medians, [0, 10, 50, 90, 100])
     return (
-        f"Retrained models' median confidence in a forget example runs from {lowest:.1f} to {highest:.1f}; a tenth of the "
-        f"examples lie below {tenth:.1f}, half below {middle:.1f}, nine tenths below {ninth:.1f} (seed 0)."
+        f"Retrained models' median confidence in a forget example runs from {lowest:.1f} to {highest:.1f}: a tenth "
+        f"of the examples lie below {tenth:.1f}, half below {middle:.1f}, nine tenths below {ninth:.1f} (seed 0)."
     )
 
 
