@@ -40,6 +40,10 @@ class Task:
         probes: of text, other questions to the models, by name; see `probes.py`.
         relearning: harmless-looking examples of what is to be forgotten. The kit trains each model on them and records
             how much else comes back.
+        at_once: examples times models that are answered at once. Evaluation keeps no activations, so many are fast
+            where their logits fit into memory.
+        same_start: whether a network begins with the same weights whatever the seed. Then only the order of batches
+            tells two models apart.
     """
 
     name: str
@@ -55,6 +59,8 @@ class Task:
     judged: int | None = field(default=None, kw_only=True)
     probes: dict[str, Probe] = field(default_factory=dict, kw_only=True)
     relearning: Examples | None = field(default=None, kw_only=True)
+    at_once: int = field(default=1024, kw_only=True)
+    same_start: bool = field(default=False, kw_only=True)
 
     @property
     def label(self) -> str:

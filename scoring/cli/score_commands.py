@@ -18,6 +18,7 @@ from scoring.cli.options import (
     Models,
     Out,
     Seed,
+    StartModel,
     Store,
     Submission,
     TaskName,
@@ -45,6 +46,7 @@ def score_command(
     ] = None,
     task: TaskName = "digits",
     data: Data = None,
+    model: StartModel = None,
     forget: Forget = None,
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
@@ -76,7 +78,7 @@ def score_command(
             )
         if out:
             check_place(out, FILES)
-        pools = pools_of(task, data, device, seed, store, workers, backend, limit, forget)
+        pools = pools_of(task, data, model, device, seed, store, workers, backend, limit, forget)
         name = (checkpoints or submission or DEFAULT_SUBMISSION).stem
         folder = out or folder_of(REPORTS, pools.task.label, seed, models, name)
         check_place(folder, FILES)
@@ -96,6 +98,7 @@ def compare_command(
     ] = None,
     task: TaskName = "digits",
     data: Data = None,
+    model: StartModel = None,
     forget: Forget = None,
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
@@ -122,7 +125,7 @@ def compare_command(
         files = comparison.files_for([path.stem for path in paths])
         if out:
             check_place(out, files)
-        pools = pools_of(task, data, device, seed, store, workers, backend, limit, forget)
+        pools = pools_of(task, data, model, device, seed, store, workers, backend, limit, forget)
         folder = out or folder_of(REPORTS, pools.task.label, seed, models, "comparison")
         check_place(folder, files)
         compared = run.compare(paths, pools, models)
@@ -152,6 +155,7 @@ def certify_command(
     submission: Submission,
     task: TaskName = "digits",
     data: Data = None,
+    model: StartModel = None,
     forget: Forget = None,
     device: Device = "",
     seed: Seed = 0,
@@ -169,7 +173,7 @@ def certify_command(
     from scoring.reports.certificate import sentences
 
     with reporting_errors(INTERRUPTED):
-        pools = pools_of(task, data, device, seed, store, workers, backend, limit, forget)
+        pools = pools_of(task, data, model, device, seed, store, workers, backend, limit, forget)
         certificate = run.certify(submission, pools)
         for sentence in sentences(submission.stem, certificate):
             results.print(sentence, soft_wrap=True)
@@ -223,6 +227,7 @@ def tables_command(
 def export_command(
     task: TaskName = "faces",
     data: Data = None,
+    model: StartModel = None,
     device: Device = "",
     seed: Seed = 0,
     out: Annotated[
@@ -240,7 +245,7 @@ def export_command(
     from starter_kit.competition import input_folder
 
     with reporting_errors(INTERRUPTED):
-        pools = pools_of(task, data, device, seed, store, None, "serial")
+        pools = pools_of(task, data, model, device, seed, store, None, "serial")
         folder = out or MADE / "exports" / pools.task.label
         check_place(folder, ())
         try:
