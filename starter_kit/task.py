@@ -44,6 +44,8 @@ class Task:
             where their logits fit into memory.
         same_start: whether a network begins with the same weights whatever the seed. Then only the order of batches
             tells two models apart.
+        why_no_retrained: why no model can be trained without the forget set, if that is so. Then the network comes
+            trained: the original is the network as it is, epsilon is undefined, and only accuracies are reported.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Task:
     relearning: Examples | None = field(default=None, kw_only=True)
     at_once: int = field(default=1024, kw_only=True)
     same_start: bool = field(default=False, kw_only=True)
+    why_no_retrained: str = field(default="", kw_only=True)
 
     @property
     def label(self) -> str:
@@ -129,6 +132,8 @@ class Task:
             examined |= {f"{name} {kind}": examples for kind, examples in probe.kinds.items()}
         if self.relearning is not None:
             examined["relearning"] = self.relearning
+        if self.why_no_retrained:
+            digest.update(b"trained")
         if self.request or self.judged:
             digest.update(f"{self.request} {self.judged}".encode())
         for name, examples in (self.sets | examined).items():

@@ -30,7 +30,7 @@ from scoring.judging.score import OFFICIAL_MODELS, score
 from starter_kit.errors import InputError, MachineError, quoted
 
 if TYPE_CHECKING:
-    from scoring.run import Result
+    from scoring.run import Alone, Result
 
 DEFAULT_SUBMISSION = Path("submissions/finetune.py")
 
@@ -82,6 +82,9 @@ def score_command(
         name = (checkpoints or submission or DEFAULT_SUBMISSION).stem
         folder = out or folder_of(REPORTS, pools.task.label, seed, models, name)
         check_place(folder, FILES)
+        if pools.task.why_no_retrained and not checkpoints:
+            report_alone(run.run_alone(submission or DEFAULT_SUBMISSION, pools, models), folder)
+            return
         if checkpoints:
             result = run.run_checkpoints(checkpoints, pools, models)
         else:
@@ -270,6 +273,16 @@ def report(result: "Result", folder: Path) -> None:
     results.print(table(record))
     say_notes(record.notes)
     say(f"{quoted(folder)}/report.json and report.png")
+
+
+def report_alone(result: "Alone", folder: Path) -> None:
+    """Write the report of a result without a score, and show it."""
+    from scoring.reports import alone
+
+    record = alone.record_of(result)
+    alone.write(result, record, folder)
+    results.print(alone.table(record))
+    say(f"{quoted(folder)}/alone.json")
 
 
 COMMANDS: dict[str, Callable] = {

@@ -47,10 +47,14 @@ class RecipeLearner:
         return _why_one_at_a_time(task)
 
     def learn(self, task: Task, examples: Examples, seed: int, report: Report = silent) -> nn.Module:
-        """One model, by the definition of training. The examples are on the device to use."""
+        """One model, by the definition of training. The examples are on the device to use.
+
+        The network as it is, if the task says that it comes trained.
+        """
         seed_everything(seed)
         net = task.network().to(examples.targets.device)
-        train(net, examples, task.recipe, report)
+        if not task.why_no_retrained:
+            train(net, examples, task.recipe, report)
         return net
 
     def learn_together(

@@ -72,6 +72,8 @@ class LanguageModel(nn.Module):
 
     def last_logits(self, tokens: Tensor, positions: int) -> Tensor:
         """[B, positions, V] float32 logits, from [B, L] token ids."""
+        # What is padding before all questions of a batch would only cost time.
+        tokens = tokens[:, int((tokens >= 0).any(dim=0).int().argmax()) :]
         there = tokens >= 0
         found = self.language_model(
             input_ids=tokens.clamp(min=0),

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -217,7 +218,8 @@ def pools(folder, tmp_path_factory):
     net.merged().save_pretrained(base)
     task = load(folder, "tofu:1", base)
     quick = replace(task.recipe, epochs=1, learning_rate=1e-3)
-    few = replace(task, recipe=quick, probes={"facts": task.probes["facts"]})
+    retain = task.retain.with_columns(column[: 3 * QUESTIONS] for column in task.retain.columns)
+    few = replace(task, recipe=quick, retain=retain, probes={"facts": task.probes["facts"]})
     with pytest.MonkeyPatch.context() as patch:
         # Two threads of so small a network wait for each other most of the time.
         patch.setattr(OriginalJob, "threads", 1)
@@ -226,14 +228,17 @@ def pools(folder, tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["finetune", "npo"])
 def test_a_submission_gets_a_score_and_a_report(pools, tmp_path, name):
-    result = run.run(Path(f"submissions/{name}.py"), pools, MODELS)
+    source = Path(f"submissions/{name}.py").read_text()
+    brief = tmp_path / f"{name}.py"
+    brief.write_text(re.sub(r"^STEPS = \d+$", "STEPS = 4", source, flags=re.M))
+    result = run.run(brief, pools, MODELS)
     outputs: Outputs = result.unlearned.outputs
     assert outputs.forget_confidence.shape == (MODELS, QUESTIONS)
     assert len(np.unique(outputs.forget_confidence, axis=0)) == MODELS
     assert len(np.unique(result.reference.retrained.forget_confidence, axis=0)) == MODELS
     assert np.isfinite(outputs.probes["probe.facts.perturbed"]).all()
-    files.write(result, record_of(result), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == set(files.FILES)
+    files.write(result, record_of(result), tmp_path / "report")
+    assert {path.name for path in (tmp_path / "report").iterdir()} == set(files.FILES)
     size = sum(path.stat().st_size for path in pools.store.glob("original-*/**/*") if path.is_file())
     base = sum(value.numel() * 4 for value in frozen(pools.task.network()))
     assert 0 < size < base

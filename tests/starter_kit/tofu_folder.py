@@ -80,7 +80,8 @@ def write_model(folder: Path, chat: bool = True, context: int = 128) -> Path:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([*texts, "A B C D"] * 2, trainer)
+    # Often enough that each letter with its space becomes one token.
+    tokenizer.train_from_iterator([*texts, *["x A", "x B", "x C", "x D"] * 200], trainer)
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=SPECIAL[0], eos_token=SPECIAL[1])
     if chat:
         wrapped.chat_template = TEMPLATE
