@@ -39,7 +39,7 @@ KIT := $(RUN) -m scoring
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo 'OPTIONS, as NAME=value: TASK DATA MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
+	@echo 'OPTIONS, as NAME=value: TASK DATA MODEL MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
 	@echo 'score, compare and certify also take LIMIT (seconds per run) and FORGET (how many examples).'
 	@echo 'SUBMISSIONS is a list, as in "submissions/a*.py submissions/b.py"; write ? for a space in a name.'
 	@echo $(call quoted,$(VENV)/bin/unlearning-kit VERB --help explains them.)
@@ -61,7 +61,7 @@ certify: $(READY)  ## check whether a submission with its own learning is exact 
 tables: $(READY)  ## write the results of make compare into the README files
 	@$(KIT) tables $(call options)
 
-export: $(READY)  ## write a task as the competition's input  [TASK, DATA, DEVICE, SEED, OUT, STORE]
+export: $(READY)  ## write a task as the competition's input  [TASK, DATA, MODEL, DEVICE, SEED, OUT, STORE]
 	@$(KIT) export $(call options)
 
 bundle: $(READY)  ## make a notebook for Kaggle  [SUBMISSION, COMPETITION, PRECISION=half or single]

@@ -77,6 +77,23 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False)
+class Alone:
+    """A submission's models on a task that allows no retrained ones, so that there is nothing to score them against.
+
+    Attributes:
+        submission: what was run.
+        pools: what made the models.
+        before: the original model.
+        after: the unlearned models.
+    """
+
+    submission: Submission
+    pools: Pools
+    before: Outputs
+    after: Outputs
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """The results of several submissions.
 
@@ -112,6 +129,26 @@ def run(path: Path, pools: Pools, models: int) -> Result:
             pools.execute(submission)
         promised(submission, pools.unlearned(submission, 1), len(pools.task.forget))
     return judge(submission, prepare(pools, models))
+
+
+def run_alone(path: Path, pools: Pools, models: int) -> Alone:
+    """Run the submission at ``path`` on a task that allows no retrained models.
+
+    Raises:
+        InputError: the submission brings its own learning.
+        SubmissionError: the submission is at fault. What was finished before stays in the store.
+        MachineError: this machine failed.
+    """
+    submission = read(path)
+    if submission.learns:
+        raise InputError(
+            f"{quoted(path)} brings its own learning, but the models of {pools.task.name} come trained. Name a "
+            "submission that unlearns only."
+        )
+    if pools.backend.isolates and not pools.has_run(submission):
+        pools.execute(submission)
+    before = pools.originals(1)
+    return Alone(submission, pools, before, pools.unlearned(submission, models).outputs)
 
 
 def certify(path: Path, pools: Pools) -> Certificate:
@@ -181,8 +218,14 @@ def prepare(pools: Pools, models: int) -> Reference:
     """Make, or find, everything that submissions are held against.
 
     Raises:
+        InputError: the task allows no retrained models.
         MachineError: this machine failed.
     """
+    if why := pools.task.why_no_retrained:
+        raise InputError(
+            f"{pools.task.name} has no retrained models to compare with: {why}. Run `make score` for one submission; "
+            "it reports accuracies."
+        )
     own = pools.setting.own is not None
     # Before the submission's own models: without isolation, its code runs in this process from then on.
     of_task = pools.of_task().retrained(models) if own else None

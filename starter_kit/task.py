@@ -42,6 +42,12 @@ class Task:
         probes: of text, other questions to the models, by name; see `probes.py`.
         relearning: harmless-looking examples of what is to be forgotten. The kit trains each model on them and records
             how much else comes back.
+        at_once: examples times models that are answered at once. Evaluation keeps no activations, so many are fast
+            where their logits fit into memory.
+        same_start: whether a network begins with the same weights whatever the seed. Then only the order of batches
+            tells two models apart.
+        why_no_retrained: why no model can be trained without the forget set, if that is so. Then the network comes
+            trained: the original is the network as it is, epsilon is undefined, and only accuracies are reported.
     """
 
     name: str
@@ -59,6 +65,9 @@ class Task:
     judged: int | None = field(default=None, kw_only=True)
     probes: dict[str, Probe] = field(default_factory=dict, kw_only=True)
     relearning: Examples | None = field(default=None, kw_only=True)
+    at_once: int = field(default=1024, kw_only=True)
+    same_start: bool = field(default=False, kw_only=True)
+    why_no_retrained: str = field(default="", kw_only=True)
 
     @property
     def label(self) -> str:
@@ -127,6 +136,8 @@ class Task:
             examined |= {f"{name} {kind}": examples for kind, examples in probe.kinds.items()}
         if self.relearning is not None:
             examined["relearning"] = self.relearning
+        if self.why_no_retrained:
+            digest.update(b"trained")
         if self.request or self.judged:
             digest.update(f"{self.request} {self.judged}".encode())
         for name, examples in (self.sets | examined).items():

@@ -28,7 +28,7 @@ def shortfalls(task: Task, name: str | None = None) -> list[str]:
     for set_name, examples in task.sets.items():
         found += _of_set(set_name, examples)
     # Sets can be compared only if each is well-formed, and a network can answer only if all else is right.
-    found = found or [*_of_sets_together(task), *_of_augmentation(task), *_of_network(task.network)]
+    found = found or [*_of_sets_together(task), *_of_augmentation(task), *_of_network(task.network, task.same_start)]
     return found or _of_answers(task)
 
 
@@ -120,8 +120,8 @@ def _of_augmentation(task: Task) -> list[str]:
     ]
 
 
-def _of_network(network: Callable[[], nn.Module]) -> list[str]:
-    """What is wrong with how networks are made."""
+def _of_network(network: Callable[[], nn.Module], same_start: bool) -> list[str]:
+    """What is wrong with how networks are made, which may all begin the same if the task says so."""
     if isinstance(network, nn.Module):
         return ["network: expected a class or function that returns a new network each time, found a network."]
     try:
@@ -136,7 +136,7 @@ def _of_network(network: Callable[[], nn.Module]) -> list[str]:
         return [f"network: expected a torch.nn.Module, found {type(first).__name__}."]
     if not _have_equal_weights(first, again):
         return ["network: one seed gave different weights twice. Draw all weights from torch's global generator."]
-    if _have_equal_weights(first, other):
+    if not same_start and _have_equal_weights(first, other):
         return ["network: two seeds gave the same weights. Draw them from torch's global generator and set no seed."]
     return []
 

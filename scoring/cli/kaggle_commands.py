@@ -21,6 +21,7 @@ from scoring.cli.options import (
     Device,
     Models,
     Seed,
+    StartModel,
     Store,
     Submission,
     TaskName,
@@ -71,6 +72,7 @@ def rehearse_command(
     submission: Submission,
     task: TaskName = "faces:600",
     data: Data = None,
+    model: StartModel = None,
     models: Models = FEWEST_MODELS,
     device: Device = "",
     seed: Seed = 0,
@@ -87,7 +89,7 @@ def rehearse_command(
     from scoring.reports.place import check_place
 
     with reporting_errors(score_commands.INTERRUPTED):
-        pools = pools_of(task, data, device, seed, store, workers, backend)
+        pools = pools_of(task, data, model, device, seed, store, workers, backend)
         folder = out or MADE / "rehearsals" / submission.stem
         if not folder.is_file():
             check_place(folder, ())

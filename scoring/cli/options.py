@@ -98,6 +98,14 @@ Data = Annotated[
         help="The folder of the task's data set.",
     ),
 ]
+StartModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        show_default="the task's own",
+        help="The language model that the task starts from: its name on the Hugging Face hub, or its folder.",
+    ),
+]
 Models = Annotated[
     int,
     typer.Option(
@@ -170,6 +178,7 @@ BackendName = Annotated[
 def pools_of(
     task: str,
     data: Path | None,
+    model: str | None,
     device: str,
     seed: int,
     store: Path,
@@ -185,7 +194,7 @@ def pools_of(
     from scoring.running.progress import Progress
     from starter_kit import tasks
 
-    loaded = tasks.load(task, data)
+    loaded = tasks.load(task, data, model)
     return Pools(
         Setting(loaded if forget is None else loaded.asking_for(forget), device, seed),
         store,

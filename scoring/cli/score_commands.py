@@ -18,6 +18,7 @@ from scoring.cli.options import (
     Models,
     Out,
     Seed,
+    StartModel,
     Store,
     Submission,
     TaskName,
@@ -29,7 +30,7 @@ from scoring.judging.score import OFFICIAL_MODELS, score
 from starter_kit.errors import InputError, MachineError, plain, quoted
 
 if TYPE_CHECKING:
-    from scoring.run import Result
+    from scoring.run import Alone, Result
 
 DEFAULT_SUBMISSION = Path("submissions/finetune.py")
 
@@ -45,6 +46,7 @@ def score_command(
     ] = None,
     task: TaskName = "digits",
     data: Data = None,
+    model: StartModel = None,
     forget: Forget = None,
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
@@ -76,10 +78,13 @@ def score_command(
             )
         if out:
             check_place(out, FILES)
-        pools = pools_of(task, data, device, seed, store, workers, backend, limit, forget)
+        pools = pools_of(task, data, model, device, seed, store, workers, backend, limit, forget)
         name = (checkpoints or submission or DEFAULT_SUBMISSION).stem
         folder = out or folder_of(REPORTS, pools.task.label, seed, models, name)
         check_place(folder, FILES)
+        if pools.task.why_no_retrained and not checkpoints:
+            report_alone(run.run_alone(submission or DEFAULT_SUBMISSION, pools, models), folder)
+            return
         if checkpoints:
             result = run.run_checkpoints(checkpoints, pools, models)
         else:
@@ -96,6 +101,7 @@ def compare_command(
     ] = None,
     task: TaskName = "digits",
     data: Data = None,
+    model: StartModel = None,
     forget: Forget = None,
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
@@ -122,7 +128,7 @@ def compare_command(
         files = comparison.files_for([path.stem for path in paths])
         if out:
             check_place(out, files)
-        pools = pools_of(task, data, device, seed, store, workers, backend, limit, forget)
+        pools = pools_of(task, data, model, device, seed, store, workers, backend, limit, forget)
         folder = out or folder_of(REPORTS, pools.task.label, seed, models, "comparison")
         check_place(folder, files)
         compared = run.compare(paths, pools, models)
@@ -154,6 +160,7 @@ def certify_command(
     submission: Submission,
     task: TaskName = "digits",
     data: Data = None,
+    model: StartModel = None,
     forget: Forget = None,
     device: Device = "",
     seed: Seed = 0,
@@ -171,7 +178,7 @@ def certify_command(
     from scoring.reports.certificate import sentences
 
     with reporting_errors(INTERRUPTED):
-        pools = pools_of(task, data, device, seed, store, workers, backend, limit, forget)
+        pools = pools_of(task, data, model, device, seed, store, workers, backend, limit, forget)
         certificate = run.certify(submission, pools)
         for sentence in sentences(submission.stem, certificate):
             results.print(sentence, soft_wrap=True)
@@ -226,6 +233,7 @@ def tables_command(
 def export_command(
     task: TaskName = "faces",
     data: Data = None,
+    model: StartModel = None,
     device: Device = "",
     seed: Seed = 0,
     out: Annotated[
@@ -243,7 +251,7 @@ def export_command(
     from starter_kit.competition import input_folder
 
     with reporting_errors(INTERRUPTED):
-        pools = pools_of(task, data, device, seed, store, None, "serial")
+        pools = pools_of(task, data, model, device, seed, store, None, "serial")
         folder = out or MADE / "exports" / pools.task.label
         check_place(folder, ())
         try:
@@ -270,6 +278,16 @@ def report(result: "Result", folder: Path) -> None:
         results.print(said)
     say_notes(record.notes)
     say(f"{quoted(folder)}/report.json and report.png")
+
+
+def report_alone(result: "Alone", folder: Path) -> None:
+    """Write the report of a result without a score, and show it."""
+    from scoring.reports import alone
+
+    record = alone.record_of(result)
+    alone.write(result, record, folder)
+    results.print(alone.table(record))
+    say(f"{quoted(folder)}/alone.json")
 
 
 COMMANDS: dict[str, Callable] = {

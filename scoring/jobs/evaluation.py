@@ -2,18 +2,14 @@
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from scoring.jobs.job import Row
-from scoring.jobs.probing import by_model, judged_part, of_all, probed, relearned
+from scoring.jobs.probing import batches, by_model, judged_part, of_all, probed, relearned
 from scoring.judging.confidence import logit_scaled_confidence
 from scoring.learners import Answer
 from starter_kit.answers import correct
-from starter_kit.examples import Examples
 from starter_kit.task import Task
-
-ANSWERED_AT_ONCE = 1024
-"""Examples times models. Evaluation keeps no activations, so large batches are fast."""
 
 
 def row_of(task: Task, answer: Answer, seeds: list[int], seconds: float, net: nn.Module | None = None) -> Row:
@@ -56,7 +52,7 @@ def answers(task: Task, answer: Answer, models: int = 1) -> Row:
     row: Row = {}
     for name, examples in task.sets.items():
         confidences, corrects, bad = [], [], 0
-        for inputs, targets in _batches(examples, max(1, ANSWERED_AT_ONCE // models)):
+        for inputs, targets in batches(task, examples, models):
             logits = answer(of_all(inputs, models))
             expected = (len(targets), models, *targets.shape[1:])
             if logits.shape[:2] + logits.shape[3:] != expected or logits.ndim != len(expected) + 1:
@@ -65,13 +61,12 @@ def answers(task: Task, answer: Answer, models: int = 1) -> Row:
                     f"of shape [B, C{', L' * (targets.ndim - 1)}] for targets of shape {tuple(targets.shape)}"
                 )
             logits, targets = judged_part(task, logits, targets)
-            logits = by_model(logits).cpu()
-            labels = targets.repeat(models, *[1] * (targets.ndim - 1)).cpu()
+            logits, labels = by_model(logits), targets.repeat(models, *[1] * (targets.ndim - 1))
             finite = torch.isfinite(logits).flatten(1).all(dim=1).view(models, -1).all(dim=0)
             bad += int((~finite).sum())
-            corrects.append(correct(logits, labels).view(models, -1))
+            corrects.append(correct(logits, labels).view(models, -1).cpu())
             if name in ("forget", "test") and not bad:
-                confidence = logit_scaled_confidence(logits.numpy(), labels.numpy())
+                confidence = logit_scaled_confidence(logits.cpu().numpy(), labels.cpu().numpy())
                 confidences.append(confidence.reshape(models, -1))
         if bad:
             raise ValueError(f"on the {name} set {bad} of {len(examples)} examples get NaN or infinite logits")
@@ -85,11 +80,6 @@ def answer_of_one(net: nn.Module) -> Answer:
     """What one network answers in evaluation mode."""
     net.eval()
     return lambda inputs: net(inputs[:, 0]).unsqueeze(1)
-
-
-def _batches(examples: Examples, size: int) -> list[tuple[Tensor, Tensor]]:
-    """Slices of the examples in order."""
-    return list(zip(examples.inputs.split(size), examples.targets.split(size), strict=True))
 
 
 def _without_models(shape: torch.Size) -> list[int]:

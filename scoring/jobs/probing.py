@@ -13,9 +13,6 @@ from starter_kit.probes import Probe
 from starter_kit.task import Task
 from starter_kit.training import optimizer_of
 
-ASKED_AT_ONCE = 1024
-"""Examples times models."""
-
 RELEARNED = f"{PROBES}relearned"
 
 RELEARNING_STEPS = (0, 2, 4, 8, 16, 32)
@@ -101,8 +98,7 @@ def judged_part(task: Task, logits: Tensor, targets: Tensor) -> tuple[Tensor, Te
 def _losses(task: Task, answer: Answer, examples: Examples, models: int) -> np.ndarray:
     """[K, n] mean token losses of the examples' answers."""
     found = []
-    size = max(1, ASKED_AT_ONCE // models)
-    for inputs, targets in zip(examples.inputs.split(size), examples.targets.split(size), strict=True):
+    for inputs, targets in batches(task, examples, models):
         logits, asked = judged_part(task, answer(of_all(inputs, models)), targets)
         losses = loss_of_each(by_model(logits), asked.repeat(models, *[1] * (asked.ndim - 1)))
         found.append(losses.double().cpu().view(models, -1))
@@ -111,25 +107,39 @@ def _losses(task: Task, answer: Answer, examples: Examples, models: int) -> np.n
 
 def _accuracies(task: Task, answer: Answer, examples: Examples, models: int) -> np.ndarray:
     """[K] shares of the examples that are answered correctly."""
+    found = []
     with torch.no_grad():
-        logits, targets = judged_part(task, answer(of_all(examples.inputs, models)), examples.targets)
-        right = correct(by_model(logits), targets.repeat(models, *[1] * (targets.ndim - 1)))
-    return right.view(models, -1).double().mean(dim=1).cpu().numpy()
+        for inputs, wanted in batches(task, examples, models):
+            logits, targets = judged_part(task, answer(of_all(inputs, models)), wanted)
+            found.append(correct(by_model(logits), targets.repeat(models, *[1] * (targets.ndim - 1))).view(models, -1))
+    return torch.cat(found, dim=1).double().mean(dim=1).cpu().numpy()
 
 
 def _said(task: Task, answer: Answer, probe: Probe, models: int) -> np.ndarray:
     """What the models answer, each time the most probable token after those before: [K, n, L] int32."""
     examples = probe.answers
-    inputs = of_all(examples.inputs, models).clone()
-    if examples.targets.ndim == 1:
-        return answer(inputs).argmax(dim=2).t().unsqueeze(2).int().cpu().numpy()
-    length = task.judged or examples.targets.shape[1]
+    said = [_said_to(task, answer, examples.padding, *some, models) for some in batches(task, examples, models)]
+    return torch.cat(said, dim=1).int().cpu().numpy()
+
+
+def _said_to(task: Task, answer: Answer, padding: int, inputs: Tensor, targets: Tensor, models: int) -> Tensor:
+    """[K, B, L] what the models answer to a batch; its targets [B] or [B, L] only say how long an answer may be."""
+    inputs = of_all(inputs, models).clone()
+    if targets.ndim == 1:
+        return answer(inputs).argmax(dim=2).t().unsqueeze(2)
+    length = task.judged or targets.shape[1]
     # The true answer is part of the inputs, except its last token.
     first = inputs.shape[2] - length + 1
-    inputs[:, :, first:] = examples.padding
+    inputs[:, :, first:] = padding
     said = torch.full((*inputs.shape[:2], length), NOT_ASKED, device=inputs.device)
     for place in range(length):
         said[:, :, place] = answer(inputs)[..., place - length].argmax(dim=2)
         if place + 1 < length:
             inputs[:, :, first + place] = said[:, :, place]
-    return said.transpose(0, 1).int().cpu().numpy()
+    return said.transpose(0, 1)
+
+
+def batches(task: Task, examples: Examples, models: int) -> list[tuple[Tensor, Tensor]]:
+    """The examples in order, as many at a time as K models may answer at once."""
+    size = max(1, task.at_once // models)
+    return list(zip(examples.inputs.split(size), examples.targets.split(size), strict=True))

@@ -79,7 +79,7 @@ class UnlearnedJob(SettingJob):
                 row = row_of(task, answer_of_one(net), [seed], ended.seconds, net)
             except ValueError as error:
                 raise SubmissionError(f"{self.submission.path} failed {where}: {error}.") from error
-            retraining = time_retraining() if is_timed(index) else np.nan
+            retraining = time_retraining() if is_timed(index) and not task.why_no_retrained else np.nan
             return row | {"retraining_seconds": np.array([retraining]), "info": np.array(info.to_bytes().decode())}
 
         return run

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +30,10 @@ class RecipeLearner:
     def group_size(self, task: Task, device: str) -> int:
         """How many models form one unit of work: those that fit well into the device's caches, a power of two.
 
-        Nothing else decides it: it is part of a row's key.
+        One, if they cannot be trained together anyway. Nothing else decides it: it is part of a row's key.
         """
+        if self.why_one_at_a_time(task):
+            return 1
         match torch.device(device).type:
             case "cuda":
                 return ON_A_GPU
@@ -41,17 +44,17 @@ class RecipeLearner:
 
     def why_one_at_a_time(self, task: Task) -> str | None:
         """The part of the network that cannot be trained for many models at once, if there is one."""
-        try:
-            fuse([task.network() for _ in range(2)], task.retain.inputs[:2].cpu())
-        except CannotFuseError as reason:
-            return str(reason)
-        return None
+        return _why_one_at_a_time(task)
 
     def learn(self, task: Task, examples: Examples, seed: int, report: Report = silent) -> nn.Module:
-        """One model, by the definition of training. The examples are on the device to use."""
+        """One model, by the definition of training. The examples are on the device to use.
+
+        The network as it is, if the task says that it comes trained.
+        """
         seed_everything(seed)
         net = task.network().to(examples.targets.device)
-        train(net, examples, task.recipe, report)
+        if not task.why_no_retrained:
+            train(net, examples, task.recipe, report)
         return net
 
     def learn_together(
@@ -66,6 +69,16 @@ class RecipeLearner:
             CannotRecordError: they could not be, and this process should end.
         """
         return train_fused(task.network, examples, task.recipe, seeds, report, record)
+
+
+# To make two large networks takes seconds, and each job asks again.
+@lru_cache(maxsize=1)
+def _why_one_at_a_time(task: Task) -> str | None:
+    try:
+        fuse([task.network() for _ in range(2)], task.retain.inputs[:2].cpu())
+    except CannotFuseError as reason:
+        return str(reason)
+    return None
 
 
 @torch.no_grad()

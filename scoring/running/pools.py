@@ -33,6 +33,9 @@ from starter_kit.task import Task
 TIMES_TRAINING, TIMES_WITH_LEARNING, AT_LEAST = 3, 10, 60.0
 """The default limit of a run: so many times the seconds that training a model takes one thread, and at least these."""
 
+WITHOUT_TRAINING = 3600.0
+"""The default limit where the original comes trained."""
+
 CERTIFICATE_SEEDS = 8
 
 
@@ -168,6 +171,8 @@ class Pools:
 
     def _limit(self, original: Original, times: float) -> float:
         """The seconds that a run may take."""
+        if self.task.why_no_retrained:
+            return self.limit or WITHOUT_TRAINING
         # All its threads together.
         training = OriginalJob(self.of_task().setting).threads * float(original.answers["seconds"][0])
         return self.limit or max(AT_LEAST, times * training)

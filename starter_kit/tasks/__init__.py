@@ -1,7 +1,7 @@
 """The registry of tasks: each file here is one, named after it with hyphens. README.md says how to write one.
 
-A file defines ``task() -> Task``. The function may take ``size``, if the task comes in several sizes, and ``data``, if
-it reads a folder. Files that begin with an underscore are helpers.
+A file defines ``task() -> Task``. The function may take ``size``, if the task comes in several sizes, ``data``, if it
+reads a folder, and ``model``, if it starts from a downloaded one. Files that begin with an underscore are helpers.
 """
 
 import inspect
@@ -23,12 +23,13 @@ def names() -> list[str]:
     return sorted(path.stem.replace("_", "-") for folder in __path__ for path in Path(folder).glob("[!_]*.py"))
 
 
-def load(name: str, data: Path | None = None) -> Task:
+def load(name: str, data: Path | None = None, model: str | None = None) -> Task:
     """Make the task of that name, on the CPU, and check it.
 
     Args:
         name: a file here, optionally followed by ":SIZE".
         data: the folder that holds the task's data; None for the usual place, ``out/data/NAME``.
+        model: the folder or the name on the Hugging Face hub of the model that the task starts from; None for its own.
 
     Raises:
         TaskError: the task is unknown, the options do not suit it, its data cannot be read, or it does not fulfil its
@@ -57,6 +58,13 @@ def load(name: str, data: Path | None = None) -> Task:
         if "data" not in takes:
             raise TaskError(f"The task {stem} reads no folder, so DATA={quoted(data)} would be ignored. Leave it out.")
         options["data"] = data
+    if model is not None:
+        if "model" not in takes:
+            raise TaskError(
+                f"The task {stem} starts from no other model, so MODEL={quoted(model)} would be ignored. Leave it out; "
+                "MODELS= says how many are made."
+            )
+        options["model"] = model
     try:
         task = make(**options)
     except MemoryError as error:

@@ -196,7 +196,7 @@ def test_an_environment_that_does_not_exist():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["score", "MODEL=16"], "No such option: --model (Possible options: --help, --models)"),
+        (["score", "MODEL=16"], "MODEL=16 would be ignored. Leave it out; MODELS= says how many are made."),
         (["score", "submissions/retrain.py"], "Name the file with SUBMISSION=submissions/retrain.py"),
         (["score", "SUBMISSIONS=submissions/retrain.py"], "No such option: --submissions"),
         (["compare", "SUBMISSION=submissions/retrain.py"], "No such option: --submission"),

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from scoring.jobs import evaluation
 from scoring.jobs.evaluation import answer_of_one, answers
 from scoring.judging.confidence import logit_scaled_confidence
 from scoring.learners.fused import FusedNetwork, answer_of_all
@@ -38,23 +37,21 @@ def test_the_answers_are_those_to_the_whole_set_at_once(task):
     assert {name for name in row if name.endswith("confidence")} == {"forget_confidence", "test_confidence"}
 
 
-def test_batches_of_any_size_give_the_same_answers(monkeypatch):
+def test_batches_of_any_size_give_the_same_answers():
     net = network(0)
     whole = answers(DIGITS, answer_of_one(net))
-    monkeypatch.setattr(evaluation, "ANSWERED_AT_ONCE", 7)
-    for name, values in answers(DIGITS, answer_of_one(net)).items():
+    for name, values in answers(replace(DIGITS, at_once=7), answer_of_one(net)).items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-4, atol=1e-4)
 
 
-def test_no_batch_is_larger_than_it_may_be(monkeypatch):
-    monkeypatch.setattr(evaluation, "ANSWERED_AT_ONCE", 64)
+def test_no_batch_is_larger_than_it_may_be():
     seen = []
 
     def answer(inputs):
         seen.append(len(inputs))
         return torch.randn(len(inputs), 4, 10)
 
-    answers(DIGITS, answer, models=4)
+    answers(replace(DIGITS, at_once=64), answer, models=4)
     assert max(seen) == 16
     assert sum(seen) == sum(len(examples) for examples in DIGITS.sets.values())
 
@@ -71,7 +68,7 @@ def test_models_side_by_side_are_kept_apart():
 def test_examples_without_a_finite_answer_are_counted():
     def answer(inputs):
         logits = torch.zeros(len(inputs), 1, 10)
-        logits[inputs[:, 0, 0, 0] == -1] = float("nan")
+        logits[inputs[:, 0, 0, 0, 0] == -1] = float("nan")
         return logits
 
     marked = DIGITS.forget.inputs.clone()

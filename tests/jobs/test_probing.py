@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from scoring.jobs import probing
 from scoring.jobs.evaluation import answer_of_one, answers
 from scoring.jobs.probing import RELEARNED, RELEARNING_STEPS, probed, relearned
 from scoring.learners.fused import answer_of_all
@@ -63,10 +62,9 @@ def test_models_side_by_side_answer_as_each_does_alone(task):
                 np.testing.assert_allclose(row[name][place], values[0], rtol=1e-2, atol=1e-2)
 
 
-def test_batches_of_any_size_give_the_same(net, monkeypatch):
+def test_batches_of_any_size_give_the_same(net):
     whole = probed(AUTHORS, answer_of_one(net), 1)
-    monkeypatch.setattr(probing, "ASKED_AT_ONCE", 7)
-    for name, values in probed(AUTHORS, answer_of_one(net), 1).items():
+    for name, values in probed(replace(AUTHORS, at_once=7), answer_of_one(net), 1).items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-4, atol=1e-4)
 
 
