@@ -136,6 +136,8 @@ class Task:
             examined |= {f"{name} {kind}": examples for kind, examples in probe.kinds.items()}
         if self.relearning is not None:
             examined["relearning"] = self.relearning
+        if self.recipe.warm_up:
+            digest.update(f"warm-up {self.recipe.warm_up}".encode())
         if self.why_no_retrained:
             digest.update(b"trained")
         if self.request or self.judged:

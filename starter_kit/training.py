@@ -3,7 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -47,7 +47,8 @@ class Recipe:
     weight_decay: float
     class_weights: tuple[float, ...] | None = None
     augmentation: CropAndFlip | None = None
-    warm_up: float = 0.0
+    # Not shown, so that what the digests of older tasks are made of stays the same.
+    warm_up: float = field(default=0.0, repr=False)
 
     def epoch(self, examples: int, generator: Generator | None = None) -> Tensor:
         """The rows of a pass: [examples, 1] positions in random order or, with augmentation, [examples, 4].

