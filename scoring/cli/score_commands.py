@@ -132,8 +132,9 @@ def compare_command(
         folder = out or folder_of(REPORTS, pools.task.label, seed, models, "comparison")
         check_place(folder, files)
         compared = run.compare(paths, pools, models)
-        comparison.write(compared, comparison.record_of_comparison(compared), folder)
-        results.print(comparison.table(compared))
+        record = comparison.record_of_comparison(compared)
+        comparison.write(compared, record, folder)
+        results.print(comparison.table(compared, record))
         say_notes(notes_on_comparison(compared))
         say(f"{quoted(folder)}/comparison.json and comparison.png")
         for unsuited in compared.unsuited.values():

@@ -64,17 +64,18 @@ def _listed(errors: Mapping[Path, KitError]) -> list[Failed]:
     return [Failed(name=path.stem, reason=str(error)) for path, error in errors.items()]
 
 
-def table(compared: Comparison) -> Table:
+def table(compared: Comparison, record: ComparisonRecord) -> Table:
     """The ranking, with the ceiling and the floor in their places and failed submissions at the end."""
+    other_judge, another = _another_judge(record)
     reference = compared.reference
     ceiling, floor = reference.ceiling, floor_of(reference.floor)
     lines: list[tuple[str, float, list[str]]] = []
 
     def add(name: str, score: float, quality: float, accuracy: Accuracies, epsilon: float, time: str) -> None:
-        attacked = compared.attacked[name]
         figures = [score, quality, accuracy.retain, accuracy.forget, accuracy.test]
-        attack = "" if attacked is None else f"{attacked:.3f}"
-        lines.append((name, score, [*(f"{figure:.4f}" for figure in figures), f"{epsilon:.2f}", attack, time]))
+        judged = another.get(name)
+        shown = "" if judged is None else f"{judged:.3f}"
+        lines.append((name, score, [*(f"{figure:.4f}" for figure in figures), f"{epsilon:.2f}", shown, time]))
 
     for result in compared.ranked:
         pool = pool_of(result.unlearned)
@@ -100,13 +101,27 @@ def table(compared: Comparison) -> Table:
         f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs."
     )
     table.add_column("submission", no_wrap=True)
-    for heading in ("score", "forgetting\nquality", "retain", "forget", "test", "median\nepsilon", "attack", "time"):
+    for heading in ("score", "forgetting\nquality", "retain", "forget", "test", "median\nepsilon", other_judge, "time"):
         table.add_column(heading, justify="right")
     for name, _, cells in lines:
         table.add_row(_broken(name), *cells, style="dim" if name in ("ceiling", "floor") else "")
     for path in compared.failed:
         table.add_row(_broken(path.stem), "failed", style="red")
     return table
+
+
+def _another_judge(record: ComparisonRecord) -> tuple[str, Mapping[str, float | None]]:
+    """The heading and the figures, by row, of the column beside the score's own: the one that tells most."""
+    reports = {report.submission.name: report for report in record.ranking}
+    first = next(iter(reports.values()), None)
+    if first and first.relearning:
+        again = {name: one.relearning.unlearned[-1] for name, one in reports.items() if one.relearning}
+        known = {"ceiling": first.relearning.retrained[-1], "floor": first.relearning.original[-1]}
+        return "after re-\nlearning", again | known
+    if first and first.text and first.text.forget_quality is not None:
+        p_values = {name: one.text.forget_quality for name, one in reports.items() if one.text}
+        return "KS p", p_values | {"ceiling": first.text.retrained_quality}
+    return "attack", record.attack_accuracy
 
 
 def _broken(name: str) -> Text:

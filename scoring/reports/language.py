@@ -102,8 +102,8 @@ def _correlation(complete: dict[str, list[Report]]) -> str:
         return said + "No method passes the KS test in more than half of its models."
     best, share = max(passing, key=lambda one: one[1])
     return (
-        f"{said}{len(passing)} methods pass the KS test in more than half of their models; the best of them, `{best}`, "
-        f"reaches {100 * share:.0f} % of the ceiling."
+        f"{said}Methods that pass the KS test in more than half of their models: {len(passing)}. The best of them, "
+        f"`{best}`, reaches {100 * share:.0f} % of the ceiling."
     )
 
 

@@ -24,7 +24,7 @@ class Reader(Protocol):
         """All rows of a split, if they have these columns and none of them is empty.
 
         Raises:
-            TaskError: the data set cannot be had or has no such rows.
+            TaskError: the data set is unavailable or has no such rows.
         """
 
 
@@ -87,7 +87,7 @@ def model_folder(model: str) -> str:
     """The folder of a model, which is downloaded if ``model`` is no folder but its name on the hub.
 
     Raises:
-        TaskError: a package is missing, or the model cannot be had.
+        TaskError: a package is missing, or the model is unavailable.
     """
     for name in ("transformers", "peft"):
         package(name)

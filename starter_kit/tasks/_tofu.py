@@ -47,7 +47,7 @@ def made(name: str, size: int, data: Path, model: str, recipe: Recipe, adapters:
         adapters: whether the model is frozen, with adapters to be trained.
 
     Raises:
-        TaskError: there is no such size, the data set or the model cannot be had or used, or a package is missing.
+        TaskError: there is no such size, the data set or the model is unavailable or unusable, or a package is missing.
     """
     if size not in SIZES:
         raise TaskError(f"{name} forgets 1, 5 or 10 percent of the authors, as in {name}:5; found {size}.")

@@ -20,6 +20,6 @@ def task(size: int = DEFAULT_SIZE, data: Path = USUAL, model: str = MODEL) -> Ta
     """The task of forgetting ``size`` percent of the authors: 1, 5 or 10.
 
     Raises:
-        TaskError: there is no such size, the data set or the model cannot be had or used, or a package is missing.
+        TaskError: there is no such size, the data set or the model is unavailable or unusable, or a package is missing.
     """
     return made("tofu-full", size, data, model, RECIPE, adapters=False)

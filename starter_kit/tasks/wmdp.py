@@ -48,7 +48,7 @@ def task(data: Path = DATA / "wmdp", model: str = _hub.MODEL) -> Task:
         model: a model's name on the hub, or its folder.
 
     Raises:
-        TaskError: a data set or the model cannot be had or used, or a package is missing.
+        TaskError: a data set or the model is unavailable or unusable, or a package is missing.
     """
     beside = data.with_name("mmlu")
     hazardous = _hub.reader("cais/wmdp", data, DATA / "wmdp")("wmdp-cyber", COLUMNS, "test")

@@ -12,7 +12,7 @@ from rich.console import Console
 from scoring import run
 from scoring.judging.language import utilities
 from scoring.judging.truth_ratio import forget_quality, truth_ratio
-from scoring.reports import conversations, files, text
+from scoring.reports import comparison, conversations, files, text
 from scoring.reports.record import Report, record_of
 from scoring.reports.table import table
 from starter_kit import tasks
@@ -113,6 +113,17 @@ def test_the_tables_show_them(report):
         assert "model utility" in shown
     else:
         assert "forget after relearning" in shown
+
+
+def test_a_comparison_shows_what_tells_most(result, report):
+    """TOFU's test beside the score, or what comes back after relearning."""
+    compared = run.Comparison(result.reference, [result], {}, {}, dict.fromkeys(("simnpo", "ceiling", "floor"), 0.5))
+    shown = printed(comparison.table(compared, comparison.record_of_comparison(compared)))
+    (row,) = [line for line in shown.splitlines() if line.startswith("simnpo ")]
+    figure = report.relearning.unlearned[-1] if report.relearning else report.text.forget_quality
+    assert row.split()[7] == f"{figure:.3f}"
+    assert ("after re-" if report.relearning else "KS p") in shown
+    assert "attack" not in shown
 
 
 def test_relearning_is_recorded_for_all_three(report):
