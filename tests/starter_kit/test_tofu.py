@@ -341,6 +341,12 @@ class TestBadInput:
         with pytest.raises(TaskError, match=r"is incomplete: expected config.json, \*.safetensors and a tokenizer"):
             load(copied)
 
+    def test_weights_that_are_damaged(self, copied):
+        path = copied / "model" / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:1000])
+        with pytest.raises(TaskError, match=r"cannot be used: .*Expected a causal language model of transformers"):
+            load(copied)
+
     def test_a_tokenizer_that_cannot_be_read(self, copied):
         for path in (copied / "model").glob("tokenizer*"):
             path.unlink()
