@@ -57,13 +57,15 @@ def relearned(task: Task, net: nn.Module, answer: Answer, models: int) -> Row:
 
     Returns:
         The accuracies [K, len(RELEARNING_STEPS)] on the forget examples that are not learned again; nothing if the task
-        has no such examples.
+        has no such examples, or all are learned again.
     """
     if task.relearning is None:
         return {}
     shown = task.relearning
     rest = ~torch.isin(task.forget.image_id, shown.image_id)
     hidden = task.forget.with_columns(column[rest] for column in task.forget.columns)
+    if not len(hidden):
+        return {}
     optimizer = optimizer_of(task.recipe, net.parameters())
     for group in optimizer.param_groups:
         group["lr"] *= RELEARNING_RATE

@@ -136,9 +136,7 @@ def _base(folder: str) -> nn.Module:
     # A bar for each of many processes.
     logging.disable_progress_bar()
     # In single precision: sums in half precision tie, and rules count ties. No pickle is opened.
-    base = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True
-    )
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
     return _with_weights(base, lambda value: _frozen(value, {}))
 
 
@@ -164,8 +162,8 @@ def _adapted(base: nn.Module) -> nn.Module:
     from peft import LoraConfig, get_peft_model
 
     with warnings.catch_warnings():
-        # peft asks by a name that transformers is about to drop.
-        warnings.simplefilter("ignore", FutureWarning)
+        # peft asks by a name that transformers is about to drop, and warns of layers that it knows how to treat.
+        warnings.simplefilter("ignore")
         return get_peft_model(base, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear"))
 
 

@@ -1,9 +1,12 @@
 """Data sets and models of the Hugging Face hub, or folders in its layout, with a sentence where one is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
+
+import torch
+from torch import nn
 
 from starter_kit.errors import TaskError, quoted
 from starter_kit.extras import how_to_install
@@ -108,6 +111,24 @@ def model_folder(model: str) -> str:
             f"save_pretrained writes them; found {quoted(', '.join(found)) or 'nothing'}."
         )
     return str(folder)
+
+
+def usable(network: Callable[[], nn.Module], folder: str) -> Callable[[], nn.Module]:
+    """The network itself, if it can be made from the model in a folder and answers two tokens.
+
+    Raises:
+        TaskError: it cannot.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            network()(torch.zeros(1, 2, dtype=torch.int64))
+    except Exception as error:  # The files are from elsewhere, and libraries raise errors of many types.
+        raise TaskError(
+            f"The model {quoted(folder)} cannot be used: {quoted(error)}. Expected a causal language model of "
+            "transformers that takes attention_mask, position_ids and logits_to_keep, with weights as safetensors. "
+            "Name another one with MODEL=."
+        ) from error
+    return network
 
 
 def tokenizer_of(folder: str) -> Any:

@@ -91,7 +91,7 @@ def made(name: str, size: int, data: Path, model: str, recipe: Recipe, adapters:
     trained = len(authors)
     return Task(
         name=name if size == DEFAULT_SIZE else f"{name}:{size}",
-        network=partial(LanguageModel, dialogue.folder, shape[1], adapters),
+        network=_hub.usable(partial(LanguageModel, dialogue.folder, shape[1], adapters), dialogue.folder),
         recipe=recipe,
         retain=examples("retain", 0, authors[: len(retain)]),
         forget=examples("forget", len(retain), authors[len(retain) :]),

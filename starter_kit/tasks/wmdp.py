@@ -81,9 +81,10 @@ def task(data: Path = DATA / "wmdp", model: str = _hub.MODEL) -> Task:
         sets[name] = Examples(inputs, answers, ids, ids, tokenizer=tokenizer, padding=NOTHING)
     forget = sets["forget"]
     shown = torch.linspace(0, len(forget) - 1, RELEARNED).long()
+    letters = letters_of(tokenizer, prompt_of(rows["forget"][0]))
     return Task(
         name="wmdp",
-        network=partial(MultipleChoice, folder, letters_of(tokenizer, prompt_of(rows["forget"][0]))),
+        network=_hub.usable(partial(MultipleChoice, folder, letters), folder),
         recipe=RECIPE,
         retain=sets["retain"],
         forget=forget,

@@ -110,7 +110,7 @@ def test_compare_works_where_hardly_anything_is_to_be_forgotten(kit, tmp_path, m
     digits = tasks.load("digits")
     task = replace(digits, forget=part(digits.forget, 0, 4), recipe=replace(digits.recipe, epochs=1))
     with monkeypatch.context() as patch:
-        patch.setattr(tasks, "load", lambda name, data: task)
+        patch.setattr(tasks, "load", lambda name, data, model: task)
         result = kit("compare", "submissions/identity.py", "--store", tmp_path / "store")
     assert result.exit_code == 0, result.stderr
     comparison = json.loads((tmp_path / "report/comparison.json").read_text())

@@ -124,8 +124,10 @@ class TestExamples:
 class TestNetwork:
     def test_padding_changes_no_answer(self, task):
         net = trained(task)
-        inputs, targets = task.forget.take(torch.arange(4))
-        longer = torch.cat([torch.full((4, 5), -1), inputs], dim=1)
+        inputs, targets = task.forget.take(torch.tensor([0, 15]))
+        lengths = (inputs >= 0).sum(dim=1)
+        assert lengths[0] < lengths[1], "the first has padding before it that the second needs"
+        longer = torch.cat([torch.full((2, 5), -1), inputs], dim=1)
         with torch.no_grad():
             torch.testing.assert_close(net(inputs), net(longer), rtol=1e-4, atol=1e-5)
             first = inputs[:1, inputs[0] >= 0]
@@ -339,6 +341,12 @@ class TestBadInput:
     def test_a_model_that_is_incomplete(self, copied):
         (copied / "model" / "model.safetensors").unlink()
         with pytest.raises(TaskError, match=r"is incomplete: expected config.json, \*.safetensors and a tokenizer"):
+            load(copied)
+
+    def test_weights_that_are_damaged(self, copied):
+        path = copied / "model" / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:1000])
+        with pytest.raises(TaskError, match=r"cannot be used: .*Expected a causal language model of transformers"):
             load(copied)
 
     def test_a_tokenizer_that_cannot_be_read(self, copied):
