@@ -218,7 +218,7 @@ def prepare(pools: Pools, models: int) -> Reference:
     """Make, or find, everything that submissions are held against.
 
     Raises:
-        InputError: the task allows no retrained models.
+        InputError: the task allows no retrained models, or they learn nothing.
         MachineError: this machine failed.
     """
     if why := pools.task.why_no_retrained:
@@ -231,11 +231,18 @@ def prepare(pools: Pools, models: int) -> Reference:
     of_task = pools.of_task().retrained(models) if own else None
     pool = pools.retrained(models_needed(models))
     retrained = pool.take(slice(models))
+    accuracy = of_task or retrained
+    for name in ("retain", "test"):
+        if not getattr(accuracy, f"{name}_accuracy").any():
+            raise InputError(
+                f"The retrained models of {pools.task.name} get nothing right on the {name} set, so there is no ratio of "
+                "accuracies and no score. Expected models that learn the task: train longer, or at another rate."
+            )
     floor = pools.originals(models)
     return Reference(
         pools=pools,
         retrained=retrained,
-        accuracy=retrained if of_task is None else of_task,
+        accuracy=accuracy,
         ceiling=pools.ceiling(pool, of_task),
         floor=Judged(floor, score(floor, retrained, of_task)),
     )
