@@ -235,8 +235,8 @@ def prepare(pools: Pools, models: int) -> Reference:
     for name in ("retain", "test"):
         if not getattr(accuracy, f"{name}_accuracy").any():
             raise InputError(
-                f"The retrained models of {pools.task.name} get nothing right on the {name} set, so there is no ratio of "
-                "accuracies and no score. Expected models that learn the task: train longer, or at another rate."
+                f"The retrained models of {pools.task.name} get nothing right on the {name} set, so there is no ratio "
+                "of accuracies and no score. Expected models that learn the task: train longer, or at another rate."
             )
     floor = pools.originals(models)
     return Reference(

@@ -272,19 +272,19 @@ def test_a_record_that_failed_is_in_the_report(tmp_path, monkeypatch):
     assert pools.remarks == ["2 of 2 groups of retrained models were slow: their steps could not be recorded."]
 
 
-@pytest.mark.parametrize("kind", ["sgd", "adam"])
-def test_a_rate_in_a_tensor_gives_the_same_updates(kind):
+@pytest.mark.parametrize(("kind", "warm_up"), [("sgd", 0), ("adam", 0), ("adamw", 0.4)])
+def test_a_rate_in_a_tensor_gives_the_same_updates(kind, warm_up):
     """On a GPU the rate lies in memory, where a recorded step reads it."""
     nets = []
     for tensor in (False, True):
         torch.manual_seed(0)
         net = nn.Linear(7, 3)
-        recipe = Recipe(kind, 5, 4, 0.1, 5e-4)
+        recipe = Recipe(kind, 5, 4, 0.1, 5e-4, warm_up=warm_up)
         optimizer = optimizer_of(recipe, net.parameters())
         if tensor:
             for group in optimizer.param_groups:
                 group["lr"] = torch.tensor(group["lr"])
-        schedule = schedule_of(recipe, optimizer)
+        schedule = schedule_of(recipe, optimizer, examples=4)
         for _ in range(recipe.epochs):
             optimizer.zero_grad()
             (net(torch.ones(2, 7)) ** 2).sum().backward()

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from starter_kit import tasks
 from starter_kit.augmentation import CropAndFlip
-from starter_kit.training import seed_everything, train
+from starter_kit.training import Recipe, optimizer_of, schedule_of, seed_everything, train
 from tests.toys import part
 
 
@@ -55,6 +56,22 @@ def test_a_single_trailing_example_joins_the_last_batch():
 
 def test_equal_class_weights_change_nothing():
     torch.testing.assert_close(trained(1, class_weights=(3.0,) * 10), trained(1), rtol=1e-3, atol=1e-3)
+
+
+def test_the_rate_rises_and_then_falls_step_by_step():
+    recipe = Recipe("adamw", epochs=4, batch_size=10, learning_rate=0.5, weight_decay=0.0, warm_up=0.25)
+    optimizer = optimizer_of(recipe, torch.nn.Linear(2, 2).parameters())
+    # 45 examples in batches of 10 are five steps per epoch, twenty in all.
+    schedule = schedule_of(recipe, optimizer, examples=45)
+    rates = []
+    for _ in range(20):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[:5] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert rates[5] == pytest.approx(0.5)
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert 0 < rates[-1] < 0.01
 
 
 def test_views_are_shifted_and_mirrored_pictures():

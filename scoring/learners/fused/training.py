@@ -80,16 +80,16 @@ def train_fused(
         logits = fused(inputs.unflatten(0, rows.shape[:2]))
         loss(logits.flatten(0, 1), targets, weights, models=fused.models).backward()
         optimizer.step()
-        if recipe.warm_up:
-            schedule.step()
 
     on_gpu = device.type == "cuda"
     with gpu_for_training(device):
         advance = RecordedSteps(step) if on_gpu and record else partial(advance_one_by_one, step)
         for epoch in range(recipe.epochs):
             epochs = [recipe.epoch(len(examples), generator) for generator in generators]
-            advance(split_into_batches(torch.stack(epochs, dim=1).to(device), recipe.batch_size))
-            if not recipe.warm_up:
+            batches = split_into_batches(torch.stack(epochs, dim=1).to(device), recipe.batch_size)
+            # The rate changes outside of the steps, of which a record would hold one rate.
+            for some in [[batch] for batch in batches] if recipe.warm_up else [batches]:
+                advance(some)
                 schedule.step()
             report((epoch + 1) / recipe.epochs)
         if on_gpu:
