@@ -54,7 +54,7 @@ class Rehearsal:
             patch.setattr("scoring.rehearsal.BUNDLES", folder / "bundles")
             patch.setattr(toys, "SIZES", {"retain": 20, "forget": 8, "validation": 4, "test": 4})
             task = replace(toys.task(), recipe=replace(toys.RECIPE, epochs=1))
-            patch.setattr(tasks, "load", lambda name, data: task)
+            patch.setattr(tasks, "load", lambda name, data, model: task)
             self.result = CliRunner().invoke(app, ["rehearse", *map(str, arguments)])
         assert self.result.exit_code == 0, self.result.output
 
@@ -230,7 +230,7 @@ def refused(written, tmp_path, monkeypatch):
 
 def test_a_folder_with_other_files_is_never_emptied(refused, tmp_path, monkeypatch):
     """A rehearsal removes what an earlier one left, but nothing from a home folder named by mistake."""
-    monkeypatch.setattr(tasks, "load", lambda name, data: toys.task())
+    monkeypatch.setattr(tasks, "load", lambda name, data, model: toys.task())
     home = tmp_path / "home"
     (home / "save").mkdir(parents=True)
     (home / "save/thesis.tex").write_text("years of work")
@@ -244,7 +244,7 @@ def test_a_folder_with_other_files_is_never_emptied(refused, tmp_path, monkeypat
 def test_a_task_with_another_network_cannot_be_rehearsed(refused, tmp_path, monkeypatch):
     digits = tasks.load("digits")
     short = replace(digits, recipe=replace(digits.recipe, epochs=1))
-    monkeypatch.setattr(tasks, "load", lambda name, data: short)
+    monkeypatch.setattr(tasks, "load", lambda name, data, model: short)
     message = refused("--task", "digits", "--out", tmp_path / "out")
     assert "This task cannot be rehearsed: the competition's notebook builds torchvision's resnet18" in message
 

@@ -22,7 +22,7 @@ def export(tmp_path, monkeypatch):
 
     def export(task):
         short = replace(task, recipe=replace(task.recipe, epochs=1))
-        monkeypatch.setattr(tasks, "load", lambda name, data: short)
+        monkeypatch.setattr(tasks, "load", lambda name, data, model: short)
         options = ["--task", task.name, "--out", tmp_path / "input", "--store", tmp_path / "store"]
         return CliRunner().invoke(app, ["export", *map(str, options)])
 
