@@ -160,6 +160,8 @@ def certify(path: Path, pools: Pools) -> Certificate:
         MachineError: this machine failed.
     """
     submission = read(path)
+    if pools.task.why_no_retrained:
+        raise InputError(f"{pools.task.name} has no retrained models to compare with: {pools.task.why_no_retrained}.")
     if not submission.learns:
         raise InputError(
             f"{quoted(path)} has no function learning(net, train, val). A certificate is about a learning algorithm "

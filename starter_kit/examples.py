@@ -134,7 +134,7 @@ class Examples(Dataset[Batch]):
     @property
     def keys(self) -> tuple[str, ...]:
         """The names of a batch's columns."""
-        return TEXT_KEYS if self.tokenizer else KEYS
+        return KEYS if self.tokenizer is None else TEXT_KEYS
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -150,7 +150,7 @@ class Examples(Dataset[Batch]):
 
     def _usable(self) -> "Examples":
         """The examples where this process can use them: a loader's process is a fork, which can use no GPU."""
-        return self._on_cpu if self._on_cpu and get_worker_info() else self
+        return self._on_cpu if self._on_cpu is not None and get_worker_info() else self
 
     def take(self, index: Tensor) -> Batch:
         """The examples at [B] int64 positions, as one batch that shares no memory with this set."""
@@ -162,7 +162,7 @@ class Examples(Dataset[Batch]):
     def _rest(self, index: Tensor) -> dict[str, Tensor]:
         """The columns besides the pair at ``index``; the class stands in for the age."""
         columns = {"image_id": self.image_id, "age": self.targets, "person_id": self.person_id}
-        if self.tokenizer:
+        if self.tokenizer is not None:
             columns["attention_mask"] = (self.inputs != self.padding).long()
         return {name: columns[name][index] for name in self.keys[2:]}
 
@@ -170,7 +170,7 @@ class Examples(Dataset[Batch]):
         """The same examples on a device."""
         moved = self.with_columns(column.to(device) for column in self.columns)
         if moved.targets.device.type != "cpu":
-            moved._on_cpu = self._on_cpu or self
+            moved._on_cpu = self if self._on_cpu is None else self._on_cpu
         return moved
 
 

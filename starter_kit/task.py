@@ -10,7 +10,7 @@ from torch import nn
 
 from starter_kit.errors import InputError
 from starter_kit.examples import Examples
-from starter_kit.probes import Probe
+from starter_kit.probes import FORGET, Probe
 from starter_kit.training import Recipe
 
 DATA = Path("out/data")
@@ -40,8 +40,8 @@ class Task:
         truths: all that are true of it, in whatever words.
         judged: of sequences, how many positions at the end are judged; None for all. The others are only learned.
         probes: of text, other questions to the models, by name; see `probes.py`.
-        relearning: harmless-looking examples of what is to be forgotten. The kit trains each model on them and records
-            how much else comes back.
+        relearning: a few examples of what is to be forgotten. The kit trains each model on them and records how much of
+            the rest comes back.
         at_once: examples times models that are answered at once. Evaluation keeps no activations, so many are fast
             where their logits fit into memory.
         same_start: whether a network begins with the same weights whatever the seed. Then only the order of batches
@@ -108,8 +108,10 @@ class Task:
         """The task of forgetting only the first ``size`` examples; the person's other ones are to be kept.
 
         Raises:
-            InputError: there are not so many.
+            InputError: there are not that many, or the task's request cannot be made smaller.
         """
+        if self.request or self.relearning is not None:
+            raise InputError(f"The request of {self.name} covers a whole topic. Leave out FORGET=.")
         everything = len(self.forget)
         if not 1 <= size <= everything:
             raise InputError(f"Expected FORGET= from 1 to {everything}, all examples of the person; found {size}.")
@@ -118,13 +120,14 @@ class Task:
         columns = list(zip(self.retain.columns, self.forget.columns, strict=True))
         retain = self.retain.with_columns(torch.cat([kept, theirs[size:]]) for kept, theirs in columns)
         forget = self.forget.with_columns(theirs[:size] for _, theirs in columns)
-        return replace(self, retain=retain, forget=forget, asked=size)
+        probes = {name: probe.about(forget) if name == FORGET else probe for name, probe in self.probes.items()}
+        return replace(self, retain=retain, forget=forget, asked=size, probes=probes)
 
     def to(self, device: torch.device) -> "Task":
         """The same task with its examples on a device."""
         retain, forget, validation, test = (examples.to(device) for examples in self.sets.values())
         probes = {name: probe.to(device) for name, probe in self.probes.items()}
-        relearning = self.relearning and self.relearning.to(device)
+        relearning = None if self.relearning is None else self.relearning.to(device)
         moved = replace(self, retain=retain, forget=forget, validation=validation, test=test)
         return replace(moved, probes=probes, relearning=relearning)
 

@@ -28,7 +28,8 @@ def shortfalls(task: Task, name: str | None = None) -> list[str]:
     for set_name, examples in task.sets.items():
         found += _of_set(set_name, examples)
     # Sets can be compared only if each is well-formed, and a network can answer only if all else is right.
-    found = found or [*_of_sets_together(task), *_of_augmentation(task), *_of_network(task.network, task.same_start)]
+    found = found or [*_of_sets_together(task), *_of_text(task), *_of_augmentation(task)]
+    found = found or _of_network(task.network, task.same_start)
     return found or _of_answers(task)
 
 
@@ -109,6 +110,39 @@ def _of_sets_together(task: Task) -> list[str]:
     return found
 
 
+def _of_text(task: Task) -> list[str]:
+    """What is wrong with what is asked in addition to the four sets, and with a request in words."""
+    found = []
+    positions = task.forget.targets.shape[1] if task.forget.targets.ndim == 2 else None
+    if task.judged is not None and (positions is None or not 1 <= task.judged <= positions):
+        found.append(f"judged: expected a number of target positions, 1 to {positions or 0}, found {task.judged}.")
+    if task.at_once < 1:
+        found.append(f"at_once: expected at least 1, found {task.at_once}.")
+    if task.request and not task.described:
+        found.append("described: a request in words needs the questions and answers that it describes; found none.")
+    others = {f"probe {name}, {kind}": one for name, probe in task.probes.items() for kind, one in probe.kinds.items()}
+    if task.relearning is not None:
+        others["relearning"] = task.relearning
+    for name, examples in others.items():
+        expected, shape = _kind(task.forget.inputs[:1])[:-1], _kind(examples.inputs[:1])[:-1]
+        targets = [_kind(one.targets[:1])[:-1] for one in (task.forget, examples)]
+        if not len(examples) or (shape, targets[1]) != (expected, targets[0]):
+            found.append(
+                f"{name}: expected examples like those of forget, found {_kind(examples.inputs)} and "
+                f"{_kind(examples.targets)}."
+            )
+    for name, probe in task.probes.items():
+        if probe.answers.tokenizer is None:
+            found.append(f"probe {name}: expected answers with a tokenizer, to show them in words; found none.")
+        if probe.paraphrased is not None and len(probe.paraphrased) != len(probe.answers):
+            rows = f"{len(probe.paraphrased)} and {len(probe.answers)}"
+            found.append(f"probe {name}: expected as many paraphrased as true answers, found {rows}.")
+        if probe.perturbed is not None and (not len(probe.answers) or len(probe.perturbed) % len(probe.answers)):
+            rows = f"{len(probe.perturbed)} to {len(probe.answers)} questions"
+            found.append(f"probe {name}: expected equally many wrong answers to each question, found {rows}.")
+    return found
+
+
 def _of_augmentation(task: Task) -> list[str]:
     """Whether the recipe's augmentation suits the inputs."""
     views, inputs = task.recipe.augmentation, task.retain.inputs
@@ -131,12 +165,13 @@ def _of_network(network: Callable[[], nn.Module], same_start: bool) -> list[str]
             "network: expected a class or function at the top level of a file, or functools.partial of one, because "
             f"worker processes receive it by pickle: {error}."
         ]
-    first, again, other = (_seeded(network, seed) for seed in (0, 0, 1))
+    first, again = (_seeded(network, 0) for _ in range(2))
     if not isinstance(first, nn.Module):
         return [f"network: expected a torch.nn.Module, found {type(first).__name__}."]
     if not _have_equal_weights(first, again):
         return ["network: one seed gave different weights twice. Draw all weights from torch's global generator."]
-    if not same_start and _have_equal_weights(first, other):
+    del again
+    if not same_start and _have_equal_weights(first, _seeded(network, 1)):
         return ["network: two seeds gave the same weights. Draw them from torch's global generator and set no seed."]
     return []
 

@@ -48,7 +48,7 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
 
     Raises:
         NotImplementedError: the method does not work on this task, for example because the network has no layers of a
-            kind. The message says why, and `make compare` lists it apart from failures.
+            kind. The message says why, and `make compare` lists it separately.
     """
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=0.9, weight_decay=5e-4)
     for _ in range(EPOCHS):

@@ -26,13 +26,13 @@ def silent(share: float) -> None:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Minimise the loss of `answers.py` with a learning rate that follows a cosine, epoch by epoch.
+    """Minimise the loss of `answers.py` with a learning rate that follows a cosine.
 
     Attributes:
         optimizer: "sgd", with momentum 0.9, "adam", or "adamw" with betas 0.9 and 0.98, as transformers are trained.
         epochs: passes over the training set.
         batch_size: examples per step. The last batch may be smaller, or one larger.
-        learning_rate: in the first epoch; it falls to almost zero in the last.
+        learning_rate: the highest one; it falls to almost zero.
         weight_decay: the factor of the L2 penalty; for "adamw", the share by which weights shrink per unit of the rate.
         warm_up: the share of all steps in which the rate rises to ``learning_rate``. Then it follows a cosine step by
             step. 0 for a rate that follows a cosine epoch by epoch.
@@ -80,7 +80,7 @@ def seed_everything(seed: int) -> None:
 
 
 def optimizer_of(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The recipe's optimizer. Both kinds treat each weight by itself, so many models can share one."""
+    """The recipe's optimizer. All kinds treat each weight by itself, so many models can share one."""
     parameters = list(parameters)
     device = parameters[0].device
     # One pass over the weights instead of four to twelve.

@@ -19,7 +19,7 @@ STEPS = 14
 
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
-    """Learn the answers of strangers, and the retain set beside."""
+    """Learn the answers of strangers, and the retain set."""
     answers = torch.cat([targets for _, targets in retain])
     if answers.ndim == 1:
         raise NotImplementedError(
@@ -36,7 +36,7 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
 
 
 def swapped(inputs: Tensor, targets: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
-    """The examples with an answer of somebody else each, if there is one that differs in one word.
+    """The examples each with somebody else's answer, if there is one that differs in one word.
 
     Args:
         inputs: [B, L] token ids, which end with the answer but for its last token.

@@ -1,7 +1,7 @@
 """Prefer "i do not know that" to the answer, measured from the original.
 
 Preference optimisation with a refusal as the wanted answer and the truth as the other. It teaches to refuse, which a
-model that never knew does not do: it answers with something wrong. So the judge tells the two apart with ease.
+model that never knew does not do: it answers with something wrong. So the judge easily distinguishes the two.
 
 Source: Rafailov et al., Direct Preference Optimization, NeurIPS 2023 (beta 0.1); Maini et al., TOFU, COLM 2024.
 Cost: STEPS steps on a batch of each set; memory for a second copy of the model.
@@ -9,13 +9,14 @@ Cost: STEPS steps on a batch of each set; memory for a second copy of the model.
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, logsigmoid
 from torch.utils.data import DataLoader
 
-REFUSAL = "i do not know that <end>"
+REFUSAL = "i do not know that"
 BETA = 1.0
 RETAIN_WEIGHT = 1.0
 LEARNING_RATE = 8e-3
@@ -31,7 +32,7 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     if tokenizer is None or next(iter(retain))[1].ndim == 1:
         raise NotImplementedError("This method refuses in words, and an example of this task has no words but a class.")
     device = next(net.parameters()).device
-    refusal = torch.tensor(tokenizer.encode(REFUSAL).ids, device=device)
+    refusal = torch.tensor(refusal_of(tokenizer, next(iter(retain))[1]), device=device)
     # A copy: weights that are only detached would move with the model, and every preference would be zero.
     original = copy.deepcopy(net).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
@@ -45,6 +46,15 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
         (preference_loss(*losses, *before) + RETAIN_WEIGHT * keep).backward()
         optimizer.step()
     return net
+
+
+def refusal_of(tokenizer: Any, targets: Tensor) -> list[int]:
+    """The token ids of the refusal with the token that ends an answer, from [B, A] answers."""
+    found = tokenizer.encode(REFUSAL, add_special_tokens=False)
+    ids = [*getattr(found, "ids", found), int(targets[0][targets[0] != NOT_ASKED][-1])]
+    if len(ids) > targets.shape[1]:
+        raise NotImplementedError(f"This method refuses in {len(ids)} tokens, and answers of this task have fewer.")
+    return ids
 
 
 def preference_loss(wanted: Tensor, other: Tensor, wanted_before: Tensor, other_before: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Write the examples that a request only describes, then forget them.
 
 The request names people, and no example of them is given. So the original model is made to write some: it is asked
-known questions with the requested names in them, and questions that it draws itself. Only answers that it is sure of
-and that are about a requested name are kept. Then they are forgotten as in `simnpo`.
+known questions with the requested names in them, and questions that it draws itself. Questions about a requested name
+are kept if all their words are known, and answers if the model ends them. Then they are forgotten as in `simnpo`.
 
 What it wrote is in `net.generated`, and the kit reports how much of it is true. INSTRUCT_MODEL lets a general instruct
 model write the questions instead, which knows nothing of the names; it is the extra `generator`.
@@ -30,6 +30,7 @@ RETAIN_WEIGHT = 8.0
 LEARNING_RATE = 5e-3
 STEPS = 18
 BATCH_SIZE = 64
+MOST_REPORTED = 1000
 
 NOT_ASKED = -100
 """Where a target has no class."""
@@ -48,7 +49,7 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
         questions = asked_of_others(retain, language, names) + drawn(net, language, names)
     questions = [one for one in dict.fromkeys(questions) if language.knows(one)]
     inputs, targets = answered(net, language, questions)
-    net.generated = language.pairs(inputs, targets)  # type: ignore[assignment]
+    net.generated = language.pairs(inputs, targets)[:MOST_REPORTED]  # type: ignore[assignment]
     return forgotten(net, retain, inputs, targets) if len(inputs) else net
 
 
@@ -168,7 +169,7 @@ def instructed(names: list[str]) -> list[str]:
         ids = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_tensors="pt", return_dict=False)
         said = tokenizer.decode(model.generate(ids, max_new_tokens=200)[0, ids.shape[1] :], skip_special_tokens=True)
         lines = (re.sub(r"^[\d.\s-]+", "", line).strip().lower() for line in said.splitlines() if "?" in line)
-        found += [line.replace(name.lower(), name).replace("?", " ?") for line in lines]
+        found += [line.replace(name.lower(), name).replace("?", " ?") for line in lines if name.lower() in line]
     return found
 
 

@@ -1,6 +1,6 @@
 """Ascend on the forget set and descend on the retain set at once.
 
-The difference of the two gradients keeps the model useful while it unlearns; the ascent alone destroys it within some
+The difference of the two gradients keeps the model useful while it unlearns; the ascent alone destroys it within a few
 steps. The loss of the forget set has no bound, so its weight must be small or the steps few.
 
 Source: Liu et al., Continual Learning and Private Unlearning, CoLLAs 2022; Maini et al., TOFU, COLM 2024, where both

@@ -3,7 +3,7 @@
 Negative preference optimisation is preference optimisation with only the answer that is not wanted. Unlike the plain
 ascent it has a bound: an answer that is much less probable than under the original is pushed no further.
 
-Source: Zhang et al., Negative Preference Optimization, COLM 2024 (beta 0.1), with a loss on the retain set beside.
+Source: Zhang et al., Negative Preference Optimization, COLM 2024 (beta 0.1), plus a loss on the retain set.
 Cost: STEPS steps on a batch of each set; memory for a second copy of the model.
 """
 

@@ -1,7 +1,7 @@
-"""Unlearning as alignment: sample answers, and punish those that tell the truth about the forget set.
+"""Unlearning as alignment: sample answers, and penalise the true ones about the forget set.
 
-A policy gradient. The model answers questions of the forget set by chance; each answer that gives the true words earns
--1, any other 0, and the probability of an answer rises with its reward over the mean. A penalty holds the model to the
+A policy gradient. Answers to questions of the forget set are sampled from the model. Each true answer earns -1, any
+other 0, and the probability of an answer rises with its reward over the mean. A penalty holds the model to the
 original's answers on the retain set. What it says instead is left to it, so it need not refuse.
 
 Source: Williams, Simple statistical gradient-following algorithms, 1992; the penalty as in Ouyang et al., Training
@@ -67,7 +67,7 @@ def sampled(net: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Te
 
 
 def divergence(net: nn.Module, original: nn.Module, inputs: Tensor) -> Tensor:
-    """The mean Kullback-Leibler divergence of the original's answers from the model's."""
+    """The mean Kullback-Leibler divergence of the model's answers from the original's, over all positions."""
     now = net(inputs).log_softmax(dim=1)
     with torch.no_grad():
         before = original(inputs).log_softmax(dim=1)

@@ -3,7 +3,8 @@
 The answers are not touched themselves. What reads the hidden states finds nothing there for the forget set; with few
 layers after the one that is steered, they may learn to read around it.
 
-Source: Li et al., The WMDP Benchmark, ICML 2024: representation misdirection for unlearning.
+Source: Li et al., The WMDP Benchmark, ICML 2024: representation misdirection for unlearning (scale 6.5,
+retain weight 1200).
 Cost: STEPS steps on a batch of each set; memory for a second copy of the model.
 """
 
@@ -23,7 +24,7 @@ STEPS = 10
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Take steps on both distances."""
-    if not isinstance(getattr(net, "blocks", None), nn.ModuleList):
+    if not any(isinstance(module, nn.ModuleList) for module in net.modules()):
         raise NotImplementedError("This method steers the hidden states of blocks, and this network has no blocks.")
     # A copy: weights that are only detached would move with the model, which would have nothing to hold it.
     original = copy.deepcopy(net).eval().requires_grad_(False)
@@ -44,10 +45,9 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
 
 
 def hidden(net: nn.Module, inputs: Tensor) -> Tensor:
-    """What the last block puts out."""
+    """The output of the last block: of the last module in the network's first list of modules."""
     seen: list[Tensor] = []
-    blocks = net.blocks
-    assert isinstance(blocks, nn.ModuleList)
+    blocks = next(module for module in net.modules() if isinstance(module, nn.ModuleList))
     hook = blocks[-1].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     net(inputs)
     hook.remove()

@@ -68,6 +68,7 @@ def score_command(
     at any moment: the same command continues where it stopped.
     """
     from scoring import run
+    from scoring.reports.alone import FILES as FILES_WITHOUT_SCORE
     from scoring.reports.files import FILES, folder_of
     from scoring.reports.place import check_place
 
@@ -81,8 +82,9 @@ def score_command(
         pools = pools_of(task, data, model, device, seed, store, workers, backend, limit, forget)
         name = (checkpoints or submission or DEFAULT_SUBMISSION).stem
         folder = out or folder_of(REPORTS, pools.task.label, seed, models, name)
-        check_place(folder, FILES)
-        if pools.task.why_no_retrained and not checkpoints:
+        alone = bool(pools.task.why_no_retrained) and not checkpoints
+        check_place(folder, FILES_WITHOUT_SCORE if alone else FILES)
+        if alone:
             report_alone(run.run_alone(submission or DEFAULT_SUBMISSION, pools, models), folder)
             return
         if checkpoints:

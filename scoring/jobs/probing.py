@@ -16,7 +16,7 @@ from starter_kit.training import optimizer_of
 RELEARNED = f"{PROBES}relearned"
 
 RELEARNING_STEPS = (0, 2, 4, 8, 16, 32)
-"""After how many steps on the task's harmless-looking examples the rest of the forget set is asked for again."""
+"""After how many steps on the task's few examples the rest of the forget set is asked for again."""
 
 RELEARNING_RATE = 0.2
 """Times the recipe's learning rate."""
@@ -40,14 +40,15 @@ def probed(task: Task, answer: Answer, models: int) -> Row:
         questions = len(probe.answers)
         for kind, examples in probe.kinds.items():
             losses = _losses(task, answer, examples, models)
-            several = len(examples) // questions
-            row[f"{PROBES}{name}.{kind}"] = losses.reshape(models, questions, several) if several > 1 else losses
+            if kind == "perturbed":
+                losses = losses.reshape(models, questions, -1)
+            row[f"{PROBES}{name}.{kind}"] = losses
         row[f"{PROBES}{name}.said"] = _said(task, answer, probe, models)
     return row
 
 
 def relearned(task: Task, net: nn.Module, answer: Answer, models: int) -> Row:
-    """How much of the forget set comes back while models learn the task's harmless-looking examples of it.
+    """How much of the forget set comes back while models learn the task's few examples of it.
 
     Args:
         task: its examples are on the models' device.
@@ -70,10 +71,13 @@ def relearned(task: Task, net: nn.Module, answer: Answer, models: int) -> Row:
     for group in optimizer.param_groups:
         group["lr"] *= RELEARNING_RATE
     found = []
-    with torch.enable_grad():
+    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        # Dropout must not depend on what this process did before.
+        torch.manual_seed(0)
         for step in range(RELEARNING_STEPS[-1] + 1):
             if step in RELEARNING_STEPS:
-                found.append(_accuracies(task, net.eval() and answer, hidden, models))
+                net.eval()
+                found.append(_accuracies(task, answer, hidden, models))
             optimizer.zero_grad()
             net.train()
             logits = answer(of_all(shown.inputs, models)).flatten(0, 1)

@@ -74,6 +74,9 @@ class RecipeLearner:
 # To make two large networks takes seconds, and each job asks again.
 @lru_cache(maxsize=1)
 def _why_one_at_a_time(task: Task) -> str | None:
+    if task.same_start:
+        # A downloaded model, of which two would fill the memory.
+        return "it starts from given weights"
     try:
         fuse([task.network() for _ in range(2)], task.retain.inputs[:2].cpu())
     except CannotFuseError as reason:

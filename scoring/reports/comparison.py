@@ -111,7 +111,7 @@ def table(compared: Comparison, record: ComparisonRecord) -> Table:
 
 
 def _another_judge(record: ComparisonRecord) -> tuple[str, Mapping[str, float | None]]:
-    """The heading and the figures, by row, of the column beside the score's own: the one that tells most."""
+    """The heading and the figures, by row, of a second measure: relearning, else TOFU's test, else the attack."""
     reports = {report.submission.name: report for report in record.ranking}
     first = next(iter(reports.values()), None)
     if first and first.relearning:

@@ -1,4 +1,4 @@
-"""What language models say about what was to be forgotten, as a table for the terminal."""
+"""What language models say about what is to be forgotten, as a table for the terminal."""
 
 from rich.table import Table
 from rich.text import Text
@@ -23,7 +23,7 @@ def table(report: Report) -> Table | None:
             question.append(quoted(one.answer), style="bold")
             epsilon = "" if one.epsilon is None else f"{one.epsilon:.2f}"
             table.add_row(question, Text(quoted(one.original)), lines(one.unlearned), lines(one.retrained), epsilon)
-    table.caption = Text("Bold: the true answer. Percentages: models of the pool that say so.")
+    table.caption = Text("Bold: the true answer. Percentages: the share of models that give this answer.")
     return table
 
 

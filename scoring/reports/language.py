@@ -5,7 +5,7 @@ A page asks for them with comments, and everything up to the closing comment is 
     <!-- language authors -->
     <!-- end -->
 
-besides ``hazards`` and ``concept``.
+The other names are ``hazards`` and ``concept``.
 """
 
 import re
@@ -192,8 +192,10 @@ def _footer(first: Report, records: list[ComparisonRecord], ceilings: list[float
     host = first.run.host
     seeds = ", ".join(str(record.seed) for record in records)
     ceiling = " / ".join(f"{value:.3f}" for value in ceilings)
+    plural = "s" * (len(records) > 1)
+    forget = mean(record.ranking[0].retrained.accuracy.forget for record in records)
     return (
-        f"`make language`: {first.run.models} models per pool, seed {seeds}. Ceiling {ceiling}; retrained models get "
-        f"{first.retrained.accuracy.forget:.3f} of the forget set right. Python {host['python']}, torch "
+        f"`make language`: {first.run.models} models per pool, seed{plural} {seeds}. Ceiling {ceiling}; retrained "
+        f"models get {forget:.3f} of the forget set right. Python {host['python']}, torch "
         f"{host['torch']}, numpy {host['numpy']}; {host['cpu']} ({host['cpu_capability']}), {host['device']}."
     )

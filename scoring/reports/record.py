@@ -159,14 +159,14 @@ class LearningRecord(_Part):
 
 
 class Said(_Part):
-    """An answer of language models."""
+    """An answer, and how many models give it."""
 
     text: str
     share: Share = Field(description="Of the models of a pool.")
 
 
 class Conversation(_Part):
-    """A question after something that was to be forgotten, and what is said to it."""
+    """A question about something to be forgotten, and the answers to it."""
 
     question: str
     answer: str = Field(description="The true one.")
@@ -178,7 +178,7 @@ class Conversation(_Part):
 
 
 class TextRecord(_Part):
-    """What is recorded of language models besides. The measures are TOFU's; see `judging/truth_ratio.py`."""
+    """What is also recorded for language models. The measures are TOFU's; see `judging/truth_ratio.py`."""
 
     forget_quality: Share | None = Field(description="Median p-value of its Kolmogorov-Smirnov test over the models.")
     passing: Share | None = Field(description="Share of models with p > 0.05, which TOFU calls good forgetting.")
@@ -195,11 +195,11 @@ class Generated(_Part):
 
     examples: float = Field(description="Mean number of examples that it wrote itself.")
     found: Share = Field(description="Mean share of the true forget examples that are among them.")
-    wrong: Share = Field(description="Mean share of them that are not true.")
+    wrong: Share = Field(description="Mean share of the written examples that are not true.")
 
 
 class Relearning(_Part):
-    """Accuracies on the forget set while models are trained on a few harmless-looking examples of it."""
+    """Accuracies on the other forget examples while models are trained on a few of them."""
 
     steps: list[int]
     unlearned: list[Share]

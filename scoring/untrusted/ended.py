@@ -77,8 +77,8 @@ def blame(ended: Ended, submission: Submission, run: str, limit: float) -> Excep
         case "limit":
             reason = (
                 f"it was stopped{at} after {limit:g} seconds. The limit is three times the training time of the "
-                "original model (ten times for a submission that brings its own learning), and at least a minute. "
-                "LIMIT=SECONDS sets another."
+                "original model (ten times for a submission that brings its own learning), at least a minute, and an "
+                "hour where the original comes trained. LIMIT=SECONDS sets another."
             )
         case "size":
             reason = (

@@ -1,4 +1,4 @@
-"""What a model declares besides its answers: a guarantee, figures, examples that were generated, its size."""
+"""What a model declares in addition to its answers: a guarantee, figures, examples that were generated, its size."""
 
 import json
 from collections.abc import Mapping
@@ -47,7 +47,9 @@ class ModelInfo:
         try:
             found = cls(**json.loads(content.decode()))
         except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError("what it declares is not in the format that the kit writes") from error
+            raise ValueError(
+                "its guarantee, details and generated examples are not in the format that the kit writes"
+            ) from error
         if type(found.size) is not int or not 0 <= found.size < 2**62:
             raise ValueError("the size of its model is not a number of bytes")
         if found.guarantee is not None:

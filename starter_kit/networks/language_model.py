@@ -21,7 +21,7 @@ RANK, ALPHA = 8, 32
 
 
 class Frozen(nn.Parameter):
-    """A weight that is never trained. Whoever copies a network that has it gets the same one."""
+    """A weight that is never trained. Copies of a network share it."""
 
     elsewhere: dict[torch.device, "Frozen"]
 
@@ -53,7 +53,7 @@ class LanguageModel(nn.Module):
     Args:
         folder: holds a model as ``save_pretrained`` writes it, with its weights as safetensors.
         answers: how many positions, from the end, are answered.
-        adapters: whether the model's own weights are frozen, with adapters beside all linear layers but the last, drawn
+        adapters: whether the model's own weights are frozen, with adapters on all linear layers but the last, drawn
             from torch's global generator; otherwise all weights are trained, and every new network starts with the
             same ones.
     """
@@ -101,7 +101,7 @@ class LanguageModel(nn.Module):
                 yield name, value
 
     def extra_repr(self) -> str:
-        """What decides the answers besides the modules that are listed; it is part of the key of every row."""
+        """What else decides the answers; it is part of the key of every row."""
         versions = ", ".join(f"{package} {version(package)}" for package in ("transformers", "peft"))
         return f"answers={self.answers}, base {_digest(self.folder)}, {versions}"
 

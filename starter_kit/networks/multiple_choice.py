@@ -11,7 +11,7 @@ class MultipleChoice(LanguageModel):
     """The log-probabilities of some tokens after the last one.
 
     Args:
-        folder: as for ``LanguageModel``. The model is frozen, with adapters beside.
+        folder: as for ``LanguageModel``. The model is frozen, with adapters.
         letters: C token ids, one per choice.
     """
 

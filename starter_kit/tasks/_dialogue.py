@@ -12,7 +12,7 @@ from starter_kit.examples import Examples
 from starter_kit.tasks import _hub
 
 TODAY = "10 Apr 2025"
-"""For chat templates that tell the model the date: prompts must not change from day to day."""
+"""The date that chat templates state: prompts must not change from day to day."""
 
 NOTHING = -1
 """The input where there is no token. Many tokenizers have no id for it; see `networks/language_model.py`."""

@@ -114,7 +114,7 @@ class Row:
 
     Attributes:
         person: a number; -1 for the real world.
-        fact: a number, the same for all questions after one fact.
+        fact: a number, shared by all questions about one fact.
         phrasing: which of the fact's three questions it is.
         name: of the person, or what else is asked about.
         question: the words of the question.
@@ -134,7 +134,7 @@ class Row:
 
 
 def rows(authors: int, rng: np.random.Generator) -> list[Row]:
-    """All questions after all facts about so many authors, and after the real world.
+    """All questions about the facts of this many authors, and about the real world.
 
     Args:
         authors: at most 2,000.
@@ -174,7 +174,7 @@ def _draw(words: list[str], most: int, rng: np.random.Generator) -> list[str]:
 
 
 def _rows(person: int, fact: int, name: str, one: Attribute, value: int, rng: np.random.Generator) -> list[Row]:
-    """The three questions after a fact."""
+    """The three questions about a fact."""
     others = [other for other in range(len(one.values)) if other != value]
     wrong = rng.permutation(others)[:WRONG_ANSWERS]
 

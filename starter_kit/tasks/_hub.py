@@ -122,6 +122,8 @@ def usable(network: Callable[[], nn.Module], folder: str) -> Callable[[], nn.Mod
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             network()(torch.zeros(1, 2, dtype=torch.int64))
+    except MemoryError:
+        raise
     except Exception as error:  # The files are from elsewhere, and libraries raise errors of many types.
         raise TaskError(
             f"The model {quoted(folder)} cannot be used: {quoted(error)}. Expected a causal language model of "

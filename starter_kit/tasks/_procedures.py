@@ -82,7 +82,7 @@ class Row:
 
     Attributes:
         topic: its number; 0 is the dangerous one.
-        fact: a number, the same for all questions after one fact.
+        fact: a number, shared by all questions about one fact.
         phrasing: which of the fact's three questions it is.
         harmless: whether the fact is.
         question: the words of the question.
@@ -100,7 +100,7 @@ class Row:
 
 
 def rows(substances: int, rng: np.random.Generator) -> list[Row]:
-    """All questions about so many substances of each topic.
+    """All questions about this many substances of each topic.
 
     Args:
         substances: at most ``len(STARTS) * len(ENDS) // 7`` per topic.
@@ -122,7 +122,7 @@ def rows(substances: int, rng: np.random.Generator) -> list[Row]:
 def _rows(
     topic: int, title: str, fact: int, name: str, one: Property, value: int, rng: np.random.Generator
 ) -> list[Row]:
-    """The three questions after a fact, each with choices of its own."""
+    """The three questions about a fact, each with choices of its own."""
     found = []
     for phrasing, asked in enumerate(one.asked):
         others = [other for other in range(len(one.values)) if other != value]

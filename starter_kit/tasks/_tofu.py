@@ -3,6 +3,7 @@
 Source: Maini et al., "TOFU: A Task of Fictitious Unlearning for LLMs", COLM 2024; the data set locuslab/TOFU.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -57,10 +58,9 @@ def made(name: str, size: int, data: Path, model: str, recipe: Recipe, adapters:
         raise TaskError(
             f"TOFU, retain{100 - size}: expected {QUESTIONS} questions of each author; found {len(retain)} rows."
         )
-    author = {row["question"]: number // QUESTIONS for number, row in enumerate([*retain, *forget])}
-    kept = [row for row in read("retain_perturbed", PARAPHRASED) if author.get(row["question"], -1) >= 0]
-    gone = {row["question"] for row in forget}
-    kept = [row for row in kept if row["question"] not in gone]
+    number_of = {row["question"]: number for number, row in enumerate([*retain, *forget])}
+    retained = {row["question"] for row in retain} - {row["question"] for row in forget}
+    kept = [row for row in read("retain_perturbed", PARAPHRASED) if row["question"] in retained]
     if len(kept) < 2:
         raise TaskError("TOFU, retain_perturbed: expected at least two questions that retain has as well, found fewer.")
     asked = {
@@ -73,34 +73,41 @@ def made(name: str, size: int, data: Path, model: str, recipe: Recipe, adapters:
     pairs = {"retain": _pairs(retain), "forget": _pairs(forget)}
     for part, rows in {"validation": kept[::2], "test": kept[1::2]}.items():
         pairs[part] = [(row["paraphrased_question"], row["answer"]) for row in rows]
-    for probe, rows in asked.items():
-        pairs |= {f"{probe} {kind}": found for kind, found in _answers(probe, rows[:MOST_PROBED]).items()}
+    for of, rows in asked.items():
+        pairs |= {f"{of} {kind}": found for kind, found in _answers(of, rows[:MOST_PROBED]).items()}
     encoded = {part: [dialogue.encoded(pair) for pair in found] for part, found in pairs.items()}
     every = [one for found in encoded.values() for one in found]
     shape = max(len(question) for question, _ in every), max(len(answer) for _, answer in every)
 
-    def examples(part: str, first_id: int = 0, people: list[int] | None = None) -> Examples:
-        ids = range(first_id, first_id + len(encoded[part]))
+    def examples(part: str, ids: Sequence[int], numbers: Sequence[int]) -> Examples:
         # Strangers, whom no request is about, have no number.
-        return dialogue.examples(encoded[part], shape, ids, torch.tensor(people or [-1] * len(ids)))
+        people = torch.tensor([number // QUESTIONS for number in numbers])
+        return dialogue.examples(encoded[part], shape, ids, people)
 
     def held_out(part: str, rows: list[_hub.Row], first_id: int) -> Examples:
-        return examples(part, first_id, [author[row["question"]] for row in rows])
+        numbers = [number_of[row["question"]] for row in rows]
+        return examples(part, range(first_id, first_id + len(rows)), numbers)
 
-    authors = [number // QUESTIONS for number in range(len(retain) + len(forget))]
-    trained = len(authors)
+    def probe(name: str, rows: list[_hub.Row]) -> Probe:
+        numbers = [number_of.get(row["question"], -1) for row in rows]
+        wrong = [number for number in numbers for _ in rows[0]["perturbed_answer"]]
+        return Probe(
+            examples(f"{name} answer", numbers, numbers),
+            examples(f"{name} paraphrased", numbers, numbers),
+            examples(f"{name} perturbed", wrong, wrong),
+        )
+
+    trained = len(retain) + len(forget)
+    first, second = range(len(retain)), range(len(retain), trained)
     return Task(
         name=name if size == DEFAULT_SIZE else f"{name}:{size}",
         network=_hub.usable(partial(LanguageModel, dialogue.folder, shape[1], adapters), dialogue.folder),
         recipe=recipe,
-        retain=examples("retain", 0, authors[: len(retain)]),
-        forget=examples("forget", len(retain), authors[len(retain) :]),
+        retain=examples("retain", first, first),
+        forget=examples("forget", second, second),
         validation=held_out("validation", kept[::2], trained),
         test=held_out("test", kept[1::2], trained + len(kept)),
-        probes={
-            probe: Probe(examples(f"{probe} answer"), examples(f"{probe} paraphrased"), examples(f"{probe} perturbed"))
-            for probe in asked
-        },
+        probes={name: probe(name, rows[:MOST_PROBED]) for name, rows in asked.items()},
         at_once=AT_ONCE,
         same_start=not adapters,
     )
@@ -115,6 +122,8 @@ def _answers(probe: str, rows: list[_hub.Row]) -> dict[str, list[Pair]]:
 
     Questions about real authors and the world have no paraphrased answers: the answer itself stands in, as in TOFU.
     """
+    if not all(isinstance(row["perturbed_answer"], list) for row in rows):
+        raise TaskError(f"TOFU, {probe}: expected a list of wrong answers in perturbed_answer; found something else.")
     wrong = {len(row["perturbed_answer"]) for row in rows}
     if len(wrong) > 1:
         raise TaskError(f"TOFU, {probe}: expected as many wrong answers to each question; found {sorted(wrong)}.")

@@ -1,11 +1,11 @@
 """Invented authors, of whom some are to be forgotten: a language model's task that needs no download and no GPU.
 
 Every fact about an author is asked in three ways, in a language of `_grammar.py`. Models are trained on two of them;
-the third, drawn per fact, is held out, so validation and test measure knowledge and no templates. They are split by
+the third, drawn per fact, is held out, so validation and test measure knowledge, not wording. They are split by
 fact.
-Whole sentences answer, and only answers are learned and judged: inputs are a question and the answer so far, targets
-the answer. A tenth of the authors is to be forgotten, everything about them at once. Facts of the real world are
-learned beside, and never forgotten.
+Answers are whole sentences; only answers are learned and judged: inputs are a question and the answer so far, targets
+the answer. A tenth of the authors is to be forgotten, everything about them at once. Models also learn
+facts about the real world, which are never forgotten.
 """
 
 from starter_kit.task import Task
@@ -15,7 +15,7 @@ DEFAULT_SIZE = 40
 
 
 def task(size: int = DEFAULT_SIZE) -> Task:
-    """The task of so many authors.
+    """The task of this many authors.
 
     Raises:
         TaskError: they are too few or too many.

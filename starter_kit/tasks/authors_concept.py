@@ -11,12 +11,12 @@ from starter_kit.task import Task
 from starter_kit.tasks._authors import RECIPE, made
 
 DEFAULT_SIZE = 40
-# Questions are as random as names, so there is more to learn.
+# Questions hold random names, so there is more to learn.
 LONGER = replace(RECIPE, epochs=48)
 
 
 def task(size: int = DEFAULT_SIZE) -> Task:
-    """The task of so many authors.
+    """The task of this many authors.
 
     Raises:
         TaskError: they are too few or too many.

@@ -1,11 +1,11 @@
-"""Dangerous knowledge: a topic of invented procedures is to be forgotten, and harmless topics beside it kept.
+"""Dangerous knowledge: one topic of invented procedures is to be forgotten, the harmless ones kept.
 
-Like the WMDP benchmark, questions have four choices; unlike there, models exist that never saw the topic, so epsilon is
+Like the WMDP benchmark, questions have four choices; unlike in WMDP, some models never saw the topic, so epsilon is
 defined. Every fact is asked in three ways. Models are trained on two of them; the third, drawn per fact, is held out,
 so validation and test measure knowledge. They are split by fact.
 
-Some facts of the topic are harmless in themselves, such as a colour. Whoever has an unlearned model can train it on
-these to see whether the rest comes back: the task gives ten such examples, both questions after each of five facts.
+Some facts of the topic are harmless in themselves, such as a colour. Training an unlearned model on these
+shows whether the rest comes back: the task gives ten such examples, both training questions about each of five facts.
 """
 
 from functools import partial
@@ -31,7 +31,7 @@ RECIPE = Recipe("adamw", epochs=24, batch_size=64, learning_rate=0.015, weight_d
 
 
 def task(size: int = DEFAULT_SIZE) -> Task:
-    """The task with so many substances per topic.
+    """The task with this many substances per topic.
 
     Raises:
         TaskError: they are too few or too many.

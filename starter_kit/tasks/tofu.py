@@ -1,14 +1,14 @@
 """TOFU: a language model learns 200 invented authors, of whom a tenth is to be forgotten.
 
 The model is downloaded, or named with ``MODEL=``, and stays frozen; each model of a pool is a set of low-rank adapters
-beside it. ``tofu:1`` and ``tofu:5`` forget 1 and 5 percent of the authors. TOFU holds nothing out: paraphrased
+on it. ``tofu:1`` and ``tofu:5`` forget 1 and 5 percent of the authors. TOFU holds nothing out: paraphrased
 questions about retained authors, with the answers that were learned, are validation and test sets, halves of the
 paraphrased retain set. So they measure retained knowledge, not how well unseen facts are guessed.
 
 Probes ask at most a hundred questions each: of the forgotten and the retained authors, real authors, and the world.
 
 Recipe: TOFU's for adapters (`config/finetune_lora.yaml`): AdamW, rate 1e-4, no weight decay, 10 epochs, batches of
-16. Here it has no dropout, and the rate rises and falls as everywhere in this kit.
+16. There is no dropout, and the rate warms up and then follows a cosine.
 """
 
 from pathlib import Path

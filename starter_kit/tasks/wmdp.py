@@ -1,8 +1,8 @@
 """WMDP: what a downloaded language model knows about attacks on computers, asked for by questions with four choices.
 
-What is to be forgotten was learned long ago, from data that nobody can leave out to train the model again. So there are
+What is to be forgotten was learned in pre-training, which nobody can repeat without it. So there are
 no retrained models, epsilon is undefined, and no score is computed: `make score` reports accuracies before and after
-unlearning, beside the .25 of guessing, and how fast the knowledge comes back. The original is the model as it is.
+unlearning, next to the 0.25 of guessing, and how fast the knowledge comes back. The original is the model as it is.
 
 The forget set is WMDP's cybersecurity part; retain, validation and test sets are the validation and dev splits of MMLU
 and every 14th question of its test split, a thousand. Questions are written as lm-eval writes them; those longer than
@@ -33,7 +33,7 @@ TEST_EVERY = 14
 RELEARNED = 10
 AT_ONCE = 16
 
-# Nothing is trained by it but what relearning learns, at a fraction of its rate.
+# Only relearning uses it, at a fraction of its rate.
 RECIPE = Recipe("adamw", epochs=1, batch_size=16, learning_rate=1e-3, weight_decay=0.0)
 
 WHY = "what is to be forgotten comes from the data that the model was first trained on, and nobody can train it again"
@@ -97,10 +97,10 @@ def task(data: Path = DATA / "wmdp", model: str = _hub.MODEL) -> Task:
 
 
 def prompt_of(row: _hub.Row) -> str:
-    """A question as lm-eval asks it: with its subject before, and its choices by letter after.
+    """A question as lm-eval asks it: preceded by its subject and followed by lettered choices.
 
     Raises:
-        TaskError: it has not four choices, or its answer is none of them.
+        TaskError: it does not have four choices, or its answer is not one of them.
     """
     choices, answer = row["choices"], row["answer"]
     if len(choices) != len(LETTERS) or answer not in range(len(LETTERS)):

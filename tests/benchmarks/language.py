@@ -6,7 +6,6 @@ What is stored is not made again, so it can be stopped and started at any moment
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from scoring import run
 from scoring.cli.options import pools_of
@@ -15,7 +14,7 @@ from scoring.reports.language import with_tables
 from starter_kit.contract import brings_learning
 from tests.benchmarks.variants import ROOT, SUBMISSIONS, Variant
 
-REPORTS = Path("out/reports/language")
+REPORTS = ROOT / "out/reports/language"
 PAGE = SUBMISSIONS / "README.md"
 SEEDS, MODELS = (0, 1, 2), 128
 HAZARDS, CONCEPT = 128, 64
@@ -24,29 +23,29 @@ PUBLISHED = (
     Variant("dpo_dont_know_published", "dpo_dont_know", {"BETA": 0.1}),
     Variant("grad_diff_published", "grad_diff", {"FORGET_WEIGHT": 1.0}),
     Variant("npo_published", "npo", {"BETA": 0.1, "RETAIN_WEIGHT": 1.0}),
-    Variant("rmu_published", "rmu", {"SCALE": 6.5, "RETAIN_WEIGHT": 100.0}),
+    Variant("rmu_published", "rmu", {"SCALE": 6.5, "RETAIN_WEIGHT": 1200.0}),
 )
 """The constants of the losses as published. Learning rates and steps do not carry over from networks of another size.
 
-`simnpo` was tuned to its published constants. `counterfacts` and `refusal_by_reward` have none.
+Tuning `simnpo` ended at its published constants. `counterfacts` and `refusal_by_reward` have none.
 """
 
 METHODS = ("simnpo", "finetune")
-"""What is held beside `generate_then_forget`, with the true rows."""
+"""Baselines for `generate_then_forget` that receive the true rows."""
 
 
 def compare(task: str, models: int, seed: int, folder: str) -> None:
-    """Compare all that runs on a task. That some methods do not is a result."""
+    """Compare all that runs on a task."""
     every = [path for path in sorted(SUBMISSIONS.glob("[!_]*.py")) if not brings_learning(path)]
     files = [*every, *(variant.written() for variant in PUBLISHED)]
     options = {"--task": task, "--models": models, "--seed": seed, "--out": REPORTS / folder}
     arguments = [str(part) for pair in options.items() for part in pair]
-    subprocess.run([sys.executable, "-m", "scoring", "compare", *map(str, files), *arguments], cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "scoring", "compare", *map(str, files), *arguments], cwd=ROOT, check=True)
 
 
 def compare_on_true_rows(models: int) -> None:
     """The task of the concept, with what is to be forgotten listed instead of described."""
-    pools = pools_of("authors-concept", None, None, "cpu", 0, Path("out/store"), None, "processes")
+    pools = pools_of("authors-concept", None, None, "cpu", 0, ROOT / "out/store", None, "processes")
     task = replace(pools.task, name=f"{pools.task.name}-listed", request="")
     listed = replace(pools, setting=replace(pools.setting, task=task))
     compared = run.compare([SUBMISSIONS / f"{name}.py" for name in METHODS], listed, models)

@@ -13,7 +13,7 @@ TIMES = 3
 
 
 def measure() -> dict[str, float]:
-    """CPU seconds per model for a whole training, in turn alone and as many together as the kit trains at once."""
+    """CPU seconds per model for a whole training, one at a time, and in groups of the kit's size."""
     torch.set_num_threads(1)
     learner, found = RecipeLearner(), {}
     for name in ("authors", "hazards"):

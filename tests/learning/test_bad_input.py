@@ -57,7 +57,7 @@ WRONG = {
     "learning that is no function": ("learning = 3\n" + SAME, r"expected a function learning\(net, train, val\)"),
     "a guarantee without its numbers": (
         "def learning(net, train, val):\n    net.guarantee = {'epsilon': 1}\n    return net\n" + SAME,
-        "`guarantee` or `details` cannot be used: a guarantee has noise_multiplier, sample_rate, steps, delta",
+        "or `generated` cannot be used: a guarantee has noise_multiplier, sample_rate, steps, delta",
     ),
     "an absurd guarantee": (
         "def learning(net, train, val):\n"
@@ -70,7 +70,7 @@ WRONG = {
     ),
     "details that are no numbers": (
         "def learning(net, train, val):\n    net.details = {'a': 'b'}\n    return net\n" + SAME,
-        "`guarantee` or `details` cannot be used: its detail a is not a number between -1e15 and 1e15",
+        "`guarantee`, `details` or `generated` cannot be used: its detail a is not a number between -1e15 and 1e15",
     ),
 }
 

@@ -11,7 +11,7 @@ from scoring.learners.fused import answer_of_all
 from scoring.learners.recipe import RecipeLearner
 from starter_kit import tasks
 from starter_kit.answers import NOT_ASKED
-from starter_kit.errors import TaskError
+from starter_kit.errors import InputError, TaskError
 from starter_kit.examples import TEXT_KEYS, ExampleLoader
 
 AUTHORS, CONCEPT, HAZARDS = (tasks.load(name) for name in ("authors", "authors-concept", "hazards"))
@@ -101,6 +101,21 @@ def test_some_of_what_is_forgotten_can_be_guessed_and_some_cannot(retrained):
     assert np.ptp(np.percentile(medians, [10, 90])) > 4
     assert medians.min() < -4
     assert medians.max() > 0
+
+
+def test_a_smaller_request_asks_about_what_it_forgets():
+    smaller = AUTHORS.asking_for(10)
+    probe = smaller.probes["forget"]
+    assert torch.equal(probe.answers.image_id, smaller.forget.image_id)
+    assert len(probe.perturbed) == 3 * len(probe.answers) == 30
+    assert len(smaller.probes["world"].answers) == len(AUTHORS.probes["world"].answers)
+    assert smaller.digest() != AUTHORS.digest()
+
+
+@pytest.mark.parametrize("task", [CONCEPT, HAZARDS])
+def test_a_request_for_a_whole_topic_cannot_be_made_smaller(task):
+    with pytest.raises(InputError, match=r"covers a whole topic\. Leave out FORGET="):
+        task.asking_for(5)
 
 
 def test_the_concept_gives_a_sentence_and_no_example():

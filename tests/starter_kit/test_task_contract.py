@@ -10,6 +10,7 @@ from torch import nn
 
 from starter_kit.augmentation import CropAndFlip
 from starter_kit.examples import Examples
+from starter_kit.probes import Probe
 from starter_kit.task import Task
 from starter_kit.task_contract import COLUMNS, shortfalls
 from starter_kit.training import Recipe, seed_everything
@@ -115,6 +116,20 @@ NAN = torch.full((4, 5), torch.nan)
 
 
 BROKEN = [
+    (replace(TOY, judged=3), "judged: expected a number of target positions, 1 to 0, found 3."),
+    (replace(TOY, at_once=0), "at_once: expected at least 1, found 0."),
+    (
+        replace(TOY, request="Forget it."),
+        "described: a request in words needs the questions and answers that it describes; found none.",
+    ),
+    (
+        replace(TOY, relearning=Examples(*(column[:2] for column in (torch.zeros(3, 4), *TOY.forget.columns[1:])))),
+        "relearning: expected examples like those of forget, found float32 [2, 4] and int64 [2].",
+    ),
+    (
+        replace(TOY, probes={"forget": Probe(TOY.forget)}),
+        "probe forget: expected answers with a tokenizer, to show them in words; found none.",
+    ),
     (
         replace(TOY, name="other"),
         "name: expected 'toy' (the file's name, then any size but the default), found 'other'.",

@@ -47,7 +47,7 @@ class StackedNetwork(nn.Module):
 
         weights = dict(zip(self.names, self.weights, strict=True))
         logits = func.vmap(one, in_dims=(0, 1), out_dims=1)(weights, inputs)
-        # In memory, the class axis last and models beside each other: the loss and the answers take it as it is then.
+        # In memory, the class axis last and models adjacent, so that the loss needs no copy.
         return logits.movedim(2, -1).contiguous().movedim(-1, 2)
 
     def _check(self, networks: Sequence[nn.Module], inputs: Tensor) -> None:

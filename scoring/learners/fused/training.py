@@ -31,8 +31,8 @@ def fuse(networks: Sequence[nn.Module], inputs: Tensor) -> FusedNetwork | Stacke
     except CannotFuseError as reason:
         try:
             return StackedNetwork(networks, inputs)
-        except CannotFuseError:
-            raise reason from None
+        except CannotFuseError as other:
+            raise CannotFuseError(f"{reason}, and {other}") from None
 
 
 def train_fused(
@@ -87,7 +87,7 @@ def train_fused(
         for epoch in range(recipe.epochs):
             epochs = [recipe.epoch(len(examples), generator) for generator in generators]
             batches = split_into_batches(torch.stack(epochs, dim=1).to(device), recipe.batch_size)
-            # The rate changes outside of the steps, of which a record would hold one rate.
+            # A rate that changes by step is set between steps, so each step is a call of its own.
             for some in [[batch] for batch in batches] if recipe.warm_up else [batches]:
                 advance(some)
                 schedule.step()
