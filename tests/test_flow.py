@@ -7,7 +7,8 @@ import torch
 from scoring import run
 from scoring.jobs.evaluation import answer_of_one, answers
 from scoring.reports import files
-from scoring.reports.record import Report, record_of
+from scoring.reports.record import Report
+from scoring.reports.recording import record_of
 from starter_kit.answers import NOT_ASKED
 from starter_kit.task_contract import shortfalls
 from starter_kit.training import seed_everything, train

@@ -271,7 +271,7 @@ def export_command(
 def report(result: "Result", folder: Path) -> None:
     """Write the report of a result, and show it."""
     from scoring.reports import conversations, files
-    from scoring.reports.record import record_of
+    from scoring.reports.recording import record_of
     from scoring.reports.table import table
 
     record = record_of(result)

@@ -13,7 +13,8 @@ from rich.text import Text
 from scoring.reports import files
 from scoring.reports.pictures import picture_of_ranking
 from scoring.reports.place import write_together
-from scoring.reports.record import Accuracies, Report, accuracies, floor_of, pool_of, record_of
+from scoring.reports.record import Accuracies, Report
+from scoring.reports.recording import accuracies, floor_of, pool_of, record_of
 from scoring.reports.time import ratio_of
 from scoring.run import Comparison
 from starter_kit.errors import KitError, quoted

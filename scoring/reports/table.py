@@ -5,7 +5,8 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from scoring.reports.record import Accuracies, Floor, Pool, Report, pool_of
+from scoring.reports.record import Accuracies, Floor, Pool, Report
+from scoring.reports.recording import pool_of
 from scoring.run import Judged
 from starter_kit.errors import quoted
 

@@ -9,7 +9,7 @@ from scoring import run
 from scoring.jobs.certificate import CertificateJob, requests_of
 from scoring.jobs.setting import Setting
 from scoring.judging.certificate import first_difference
-from scoring.reports.record import record_of
+from scoring.reports.recording import record_of
 from scoring.untrusted.submission import read
 from starter_kit import tasks
 from starter_kit.errors import InputError, SubmissionError

@@ -2,7 +2,7 @@
 
 from scoring import run
 from scoring.judging.audit import audit_epsilon
-from scoring.reports.record import record_of
+from scoring.reports.recording import record_of
 from tests.conftest import quiet_pools
 from tests.toys import canary_task
 

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from scoring import run
-from scoring.reports.record import record_of
+from scoring.reports.recording import record_of
 from scoring.reports.table import table
 from scoring.running.pools import Pools
 from scoring.untrusted.submission import read

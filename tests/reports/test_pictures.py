@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from scoring.reports.pictures import picture_of, picture_of_ranking
-from scoring.reports.record import record_of
+from scoring.reports.recording import record_of
 from scoring.run import judge, prepare
 from scoring.untrusted.submission import read
 from tests.conftest import MODELS, make_pools

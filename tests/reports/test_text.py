@@ -13,7 +13,8 @@ from scoring import run
 from scoring.judging.language import utilities
 from scoring.judging.truth_ratio import forget_quality, truth_ratio
 from scoring.reports import comparison, conversations, files, text
-from scoring.reports.record import Report, record_of
+from scoring.reports.record import Report
+from scoring.reports.recording import record_of
 from scoring.reports.table import table
 from starter_kit import tasks
 from tests.conftest import quiet_pools

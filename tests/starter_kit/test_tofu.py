@@ -19,7 +19,7 @@ from scoring.jobs.original import OriginalJob
 from scoring.judging.outputs import Outputs
 from scoring.learners.recipe import RecipeLearner
 from scoring.reports import files
-from scoring.reports.record import record_of
+from scoring.reports.recording import record_of
 from scoring.untrusted.submission import read
 from starter_kit import extras, tasks
 from starter_kit.answers import NOT_ASKED, loss
