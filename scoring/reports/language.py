@@ -137,9 +137,6 @@ def _concept(folder: Path) -> str:
     rows = []
     for record, given in ((described, "a text"), (listed, "the true rows")):
         for one in record.ranking:
-            wanted = one.generated is None or one.generated.examples > 0 or one.submission.name == "finetune"
-            if not wanted:
-                continue
             found = one.generated
             rows.append(
                 {

@@ -6,6 +6,7 @@ What is stored is not made again, so it can be stopped and started at any moment
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from scoring import run
 from scoring.cli.options import pools_of
@@ -30,14 +31,18 @@ PUBLISHED = (
 Tuning `simnpo` ended at its published constants. `counterfacts` and `refusal_by_reward` have none.
 """
 
-METHODS = ("simnpo", "finetune")
-"""Baselines for `generate_then_forget` that receive the true rows."""
+DESCRIBED, LISTED = ("generate_then_forget", "finetune"), ("simnpo", "finetune")
+"""What is compared on a request in words, and with the true rows instead."""
 
 
-def compare(task: str, models: int, seed: int, folder: str) -> None:
-    """Compare all that runs on a task."""
+def everything() -> list[Path]:
+    """All submissions without learning of their own, and the published constants."""
     every = [path for path in sorted(SUBMISSIONS.glob("[!_]*.py")) if not brings_learning(path)]
-    files = [*every, *(variant.written() for variant in PUBLISHED)]
+    return [*every, *(variant.written() for variant in PUBLISHED)]
+
+
+def compare(task: str, files: list[Path], models: int, seed: int, folder: str) -> None:
+    """Compare submissions on a task. Some say that they do not suit it."""
     options = {"--task": task, "--models": models, "--seed": seed, "--out": REPORTS / folder}
     arguments = [str(part) for pair in options.items() for part in pair]
     subprocess.run([sys.executable, "-m", "scoring", "compare", *map(str, files), *arguments], cwd=ROOT, check=True)
@@ -48,14 +53,14 @@ def compare_on_true_rows(models: int) -> None:
     pools = pools_of("authors-concept", None, None, "cpu", 0, ROOT / "out/store", None, "processes")
     task = replace(pools.task, name=f"{pools.task.name}-listed", request="")
     listed = replace(pools, setting=replace(pools.setting, task=task))
-    compared = run.compare([SUBMISSIONS / f"{name}.py" for name in METHODS], listed, models)
+    compared = run.compare([SUBMISSIONS / f"{name}.py" for name in LISTED], listed, models)
     comparison.write(compared, comparison.record_of_comparison(compared), REPORTS / "listed")
 
 
 if __name__ == "__main__":
     for seed in SEEDS:
-        compare("authors", MODELS, seed, f"authors-{seed}")
-    compare("hazards", HAZARDS, 0, "hazards")
-    compare("authors-concept", CONCEPT, 0, "concept")
+        compare("authors", everything(), MODELS, seed, f"authors-{seed}")
+    compare("hazards", everything(), HAZARDS, 0, "hazards")
+    compare("authors-concept", [SUBMISSIONS / f"{name}.py" for name in DESCRIBED], CONCEPT, 0, "concept")
     compare_on_true_rows(CONCEPT)
     PAGE.write_text(with_tables(PAGE.read_text(), ROOT / "out/reports"))

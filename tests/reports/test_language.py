@@ -89,11 +89,7 @@ def test_what_comes_back_stands_beside_the_accuracy(tmp_path):
 
 def test_a_request_in_words_stands_beside_the_true_rows(tmp_path):
     wrote = Generated(examples=72, found=1.0, wrong=0.06)
-    idle = Generated(examples=0, found=0.0, wrong=0.0)
-    write(
-        tmp_path / "language/concept",
-        [one("generate_then_forget", 0.03, generated=wrote), one("scrub", 0.01, generated=idle)],
-    )
+    write(tmp_path / "language/concept", [one("generate_then_forget", 0.03, generated=wrote)])
     write(tmp_path / "language/listed", [one("simnpo", 0.04)])
     page = with_tables(MARKS.format("concept"), tmp_path)
     assert rows(page) == ["submission", "generate_then_forget", "simnpo"]
