@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from scoring.judging.epsilon import EPSILON_CAP
 from scoring.judging.score import BIN_WIDTH
-from scoring.reports.record import Conversation, Report, Said
+from scoring.reports.record import Report
 from scoring.run import Reference, Result
 from starter_kit.errors import quoted
 
@@ -28,7 +28,7 @@ def picture_of(result: Result, report: Report) -> bytes:
     Returns:
         A PNG.
     """
-    figure = Figure(figsize=(12, 8), layout="constrained", dpi=100)
+    figure = Figure(figsize=(12, 10 if report.text else 8), layout="constrained", dpi=100)
     name, task = _title(result.submission.name), _title(result.reference.pools.task.title)
     figure.suptitle(
         f"{name} on {task}: score {result.unlearned.score.value:.4f} "
@@ -121,14 +121,11 @@ def _words(report: Report, example: int) -> str:
     """A question in words with its answers, to be shown over an example; nothing for pictures."""
     for one in report.text.conversations if report.text else ():
         if one.example == example:
-            says = [f"{name}: {said[0].text} ({100 * said[0].share:.0f} %)" for name, said in _answers_in(one)]
-            lines = [one.question, one.answer, *says]
+            pools = {"unlearned": one.unlearned[0], "retrained": one.retrained[0]}
+            says = [f"{name}: {said.text} ({100 * said.share:.0f} %)" for name, said in pools.items()]
+            lines = [one.question, f"true: {one.answer}", f"original: {one.original}", *says]
             return "".join("\n" + quoted(line, LONGEST_LINE).replace("$", r"\$") for line in lines)
     return ""
-
-
-def _answers_in(one: Conversation) -> list[tuple[str, list[Said]]]:
-    return [("unlearned", one.unlearned), ("retrained", one.retrained)]
 
 
 def _confidences(axes: Axes, result: Result, example: int, name: str, words: str) -> None:

@@ -79,6 +79,15 @@ def test_examples_without_a_finite_answer_are_counted():
         answers(replace(DIGITS, forget=forget), answer)
 
 
+def test_answers_with_the_class_axis_last_are_refused():
+    """Most language models give [B, L, C]; here it is [B, C, L], as `cross_entropy` expects."""
+    task = sequence_task()
+    length = task.retain.targets.shape[1]
+    expected = rf"expected logits of shape \[B, C, L\] for targets of shape \(97, {length}\)"
+    with pytest.raises(ValueError, match=expected):
+        answers(task, lambda inputs: torch.zeros(len(inputs), 1, length, 8))
+
+
 @pytest.mark.parametrize(
     ("shape", "found"), [((10, 2), r"\[1024, 10, 2\]"), ((), r"\[1024\]")], ids=["a sequence", "no classes"]
 )
