@@ -72,7 +72,10 @@ class UnlearnedJob(SettingJob):
             seed, where = setting.seed_of("unlearned", index), f"in run {index}"
             ended = repeated(lambda: place.ask(seed.to_bytes(8, "little"), self.limit))
             if ended.how != "done":
-                raise blame(ended, self.submission, where, self.limit)
+                error = blame(ended, self.submission, where, self.limit)
+                if task.request:
+                    error.add_note("`forget` is empty on this task: forget.dataset.request says what to forget.")
+                raise error
             info, weights = self._left_by(ended, where)
             net.load_state_dict(weights)
             try:

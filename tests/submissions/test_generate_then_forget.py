@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from scoring.jobs.original import Original
+from scoring.jobs.setting import Setting
+from scoring.jobs.unlearned import UnlearnedJob
 from scoring.learners.recipe import RecipeLearner
 from scoring.running.unlearned import Unlearned
 from scoring.untrusted.model_info import info_of
 from scoring.untrusted.submission import read
 from starter_kit import tasks
+from starter_kit.errors import SubmissionError
 from starter_kit.examples import ExampleLoader
 
 CONCEPT = tasks.load("authors-concept")
@@ -82,3 +86,12 @@ def test_the_report_counts_what_was_found_and_what_is_wrong():
     assert found.found == pytest.approx(12 / 48)
     assert found.wrong == pytest.approx(np.mean([0, 1 / 13]))
     assert pool(networks).generated(tasks.load("authors")) is None
+
+
+def test_a_method_that_needs_examples_learns_where_the_request_is(original, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("def unlearning(net, retain, forget, val):\n    next(iter(forget))")
+    job = UnlearnedJob(Setting(CONCEPT, "cpu", 0), read(path), Original(original.state_dict(), {}), 60, isolated=False)
+    with pytest.raises(SubmissionError, match="StopIteration") as failed:
+        job.prepare()(0)
+    assert any("forget.dataset.request" in note for note in failed.value.__notes__)
