@@ -23,6 +23,8 @@ STEPS = 14
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Take steps on the difference of both losses."""
+    # Batch norm, where there is any, keeps its statistics: it cannot train on one example.
+    net.eval()
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
     for _, known, gone in zip(range(STEPS), endless(retain), endless(forget), strict=False):
         optimizer.zero_grad()

@@ -25,6 +25,8 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     """Take steps on the preference loss of the forget set and the usual loss of the retain set."""
     # A copy: weights that are only detached would move with the model, and the method would be plain ascent.
     original = copy.deepcopy(net).eval().requires_grad_(False)
+    # Batch norm, where there is any, keeps its statistics: it cannot train on one example.
+    net.eval()
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
     for _, known, gone in zip(range(STEPS), endless(retain), endless(forget), strict=False):
         optimizer.zero_grad()

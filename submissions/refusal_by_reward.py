@@ -29,6 +29,8 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     """Take steps on the reward and the penalty."""
     # A copy: weights that are only detached would move with the model, and the penalty would be zero.
     original = copy.deepcopy(net).eval().requires_grad_(False)
+    # Batch norm, where there is any, keeps its statistics: it cannot train on one example.
+    net.eval()
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
     for _, known, gone in zip(range(STEPS), endless(retain), endless(forget), strict=False):
         optimizer.zero_grad()
@@ -51,7 +53,6 @@ def sampled(net: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Te
             are asked for.
         targets: [B, A] token ids of the true answers, or [B] classes.
     """
-    net.eval()
     inputs, said = inputs.clone(), targets.clone()
     if targets.ndim == 1:
         said = net(inputs).softmax(dim=1).multinomial(1)[:, 0]
@@ -62,7 +63,6 @@ def sampled(net: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Te
             said[:, place] = torch.where(targets[:, place] == NOT_ASKED, NOT_ASKED, drawn)
             if place + 1 < targets.shape[1]:
                 inputs[:, first + place] = torch.where(said[:, place] >= 0, said[:, place], inputs[:, first + place])
-    net.train()
     return inputs, said
 
 

@@ -32,7 +32,7 @@ def fuse(networks: Sequence[nn.Module], inputs: Tensor) -> FusedNetwork | Stacke
         try:
             return StackedNetwork(networks, inputs)
         except CannotFuseError as other:
-            raise CannotFuseError(f"{reason}, and {other}") from None
+            raise CannotFuseError(f"{reason}, and cannot be mapped: {other}") from None
 
 
 def train_fused(
