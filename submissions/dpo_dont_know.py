@@ -29,10 +29,11 @@ NOT_ASKED = -100
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Take steps on the preference loss of the forget set and the usual loss of the retain set."""
     tokenizer = getattr(forget.dataset, "tokenizer", None)
-    if tokenizer is None or next(iter(retain))[1].ndim == 1:
+    answers = next(iter(retain))[1]
+    if tokenizer is None or answers.ndim == 1:
         raise NotImplementedError("This method refuses in words, and an example of this task has no words but a class.")
     device = next(net.parameters()).device
-    refusal = torch.tensor(refusal_of(tokenizer, next(iter(retain))[1]), device=device)
+    refusal = torch.tensor(refusal_of(tokenizer, answers), device=device)
     # A copy: weights that are only detached would move with the model, and every preference would be zero.
     original = copy.deepcopy(net).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.0)

@@ -14,6 +14,7 @@ from starter_kit.probes import Probe
 from starter_kit.task import Task
 from starter_kit.tasks import _grammar
 from starter_kit.tasks._grammar import Row
+from starter_kit.tasks._held_out import split
 from starter_kit.tasks._words import END, tokenizer_of
 from starter_kit.training import Recipe
 
@@ -44,19 +45,11 @@ def made(name: str, size: int, recipe: Recipe, described: bool = False) -> Task:
         raise TaskError(f"{name.partition(':')[0]} takes a size from {FEWEST} to {MOST}, found {size}.")
     rng = np.random.default_rng(SEED)
     rows = _grammar.rows(size, rng)
-    facts = sorted({row.fact for row in rows})
-    held_out = dict(zip(facts, rng.integers(3, size=len(facts)).tolist(), strict=True))
-    in_validation = set(rng.permutation(facts)[: len(facts) // 2].tolist())
+    asked = split(rows, rng)
     forgotten = set(range(0, size, 10))
 
-    def chosen(of_training: bool, forget: bool, validation: bool | None = None) -> list[int]:
-        return [
-            number
-            for number, row in enumerate(rows)
-            if (row.phrasing != held_out[row.fact]) == of_training
-            and (row.person in forgotten) == forget
-            and validation in (None, row.fact in in_validation)
-        ]
+    def about(places: list[int], forget: bool) -> list[int]:
+        return [place for place in places if (rows[place].person in forgotten) == forget]
 
     text = _Text(rows, described)
 
@@ -70,27 +63,26 @@ def made(name: str, size: int, recipe: Recipe, described: bool = False) -> Task:
             text.examples(numbers, lambda row: row.perturbed),
         )
 
-    gone = chosen(True, True)
-    # One question per fact.
-    kept = list({rows[number].fact: number for number in reversed(chosen(True, False))}.values())[::-1]
-    world = [number for number in kept if rows[number].person < 0]
+    kept, gone = (about(asked.learned, forget) for forget in (False, True))
+    one_per_fact = list({rows[number].fact: number for number in reversed(kept)}.values())[::-1]
+    world = [number for number in one_per_fact if rows[number].person < 0]
     names = dict.fromkeys(rows[number].name for number in gone)
     return Task(
         name=name,
         network=partial(SmallTransformer, text.words, text.length, None if described else text.answer),
         recipe=recipe,
-        retain=examples(chosen(True, False)),
-        forget=examples(chosen(True, True)),
-        validation=examples(chosen(False, False, True)),
-        test=examples(chosen(False, False, False)),
+        retain=examples(kept),
+        forget=examples(gone),
+        validation=examples(about(asked.validation, False)),
+        test=examples(about(asked.test, False)),
         request=f"Forget everything about {' , '.join(names)} ." if described else "",
-        described=_as_text([rows[number] for number in chosen(True, True)], paraphrased=False),
+        described=_as_text([rows[number] for number in gone], paraphrased=False),
         truths=_as_text([row for row in rows if row.person in forgotten], paraphrased=True),
         judged=text.answer if described else None,
         # About as many of the retained facts as there are forget examples.
         probes={
             "forget": probe(gone),
-            "retain": probe([number for number in kept if rows[number].person >= 0][::4]),
+            "retain": probe([number for number in one_per_fact if rows[number].person >= 0][::4]),
             "world": probe(world),
         },
     )

@@ -9,18 +9,15 @@ from itertools import product
 
 import numpy as np
 
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
+from starter_kit.tasks._words import words
 
 ENDINGS = ("-owen", "-isk", "-ara", "-ento", "-uld", "-ime", "-osh", "-arr")
 """What surnames end in, by culture."""
 
-FIRST_SYLLABLES = _words("Al Bre Cor Da El Fi Ga Hal I Jo Ka Lu Mi Na O Pel")
-LAST_SYLLABLES = _words("bin dra fen gor la mir nis pa ric sa tan ven wyn xa ya zor")
-STEMS = _words("Tar Vel Mor Quin Ros Sel Thal Ur Vand Wex Yar Zam Bal Cal Dorn Erl")
-STEM_ENDS = _words("dan fer gil hu jin kor len mo net pol que ral sim tor vis wel")
+FIRST_SYLLABLES = words("Al Bre Cor Da El Fi Ga Hal I Jo Ka Lu Mi Na O Pel")
+LAST_SYLLABLES = words("bin dra fen gor la mir nis pa ric sa tan ven wyn xa ya zor")
+STEMS = words("Tar Vel Mor Quin Ros Sel Thal Ur Vand Wex Yar Zam Bal Cal Dorn Erl")
+STEM_ENDS = words("dan fer gil hu jin kor len mo net pol que ral sim tor vis wel")
 
 WRONG_ANSWERS = 3
 """How many wrong answers each question has: a fact has at least four values."""
@@ -46,15 +43,13 @@ class Attribute:
 
 ATTRIBUTES = (
     Attribute(
-        _words(
-            "Adril Borun Cassel Dovra Estmar Felun Gorth Hestia Ilmar Jastra Kelvo Lomar Mirna Norvel Ostrel Pravin"
-        ),
+        words("Adril Borun Cassel Dovra Estmar Felun Gorth Hestia Ilmar Jastra Kelvo Lomar Mirna Norvel Ostrel Pravin"),
         0.9,
         ("where was {n} born ?", "what is the birthplace of {n} ?", "in which city was {n} born ?"),
         ("they were born in {v}", "the birthplace is {v}"),
     ),
     Attribute(
-        _words(
+        words(
             "soup rice lentils dumplings noodles trout plums cheese mushrooms pumpkin beans walnuts "
             "olives cabbage pancakes figs"
         ),
@@ -63,7 +58,7 @@ ATTRIBUTES = (
         ("they like to eat {v}", "the favourite dish is {v}"),
     ),
     Attribute(
-        _words(
+        words(
             "flute cello harp drum lute horn organ viola piano oboe zither banjo trumpet accordion clarinet mandolin"
         ),
         0.0,
@@ -71,19 +66,19 @@ ATTRIBUTES = (
         ("they play the {v}", "the instrument is the {v}"),
     ),
     Attribute(
-        _words("tragedies ballads satires thrillers fables romances essays westerns"),
+        words("tragedies ballads satires thrillers fables romances essays westerns"),
         0.0,
         ("what does {n} write ?", "what are the works of {n} ?", "which kind of works does {n} write ?"),
         ("they write {v}", "the works are {v}"),
     ),
     Attribute(
-        _words("dawn noon dusk midnight"),
+        words("dawn noon dusk midnight"),
         0.0,
         ("when does {n} work ?", "what is the working hour of {n} ?", "at which hour does {n} work ?"),
         ("they work at {v}", "the working hour is {v}"),
     ),
     Attribute(
-        _words("amber opal ruby jade onyx pearl coral topaz garnet beryl agate quartz silver copper ivory cobalt"),
+        words("amber opal ruby jade onyx pearl coral topaz garnet beryl agate quartz silver copper ivory cobalt"),
         0.0,
         ("which prize did {n} win ?", "what is the prize of {n} ?", "what did {n} win ?"),
         ("they won the {v} prize", "the prize is {v}"),
@@ -92,7 +87,7 @@ ATTRIBUTES = (
 
 CAPITALS = dict(
     pair.split(":")
-    for pair in _words(
+    for pair in words(
         "France:Paris Italy:Rome Spain:Madrid Japan:Tokyo Egypt:Cairo Peru:Lima Kenya:Nairobi Norway:Oslo "
         "Greece:Athens Cuba:Havana Poland:Warsaw Iraq:Baghdad Chile:Santiago Ghana:Accra Nepal:Kathmandu "
         "Finland:Helsinki Canada:Ottawa Austria:Vienna Hungary:Budapest Ireland:Dublin"
@@ -179,7 +174,7 @@ def _rows(person: int, fact: int, name: str, one: Attribute, value: int, rng: np
     wrong = rng.permutation(others)[:WRONG_ANSWERS]
 
     def sentence(template: str, which: int) -> tuple[str, ...]:
-        return _words(template.format(v=one.values[which]))
+        return words(template.format(v=one.values[which]))
 
     found = []
     for phrasing, question in enumerate(one.asked):
@@ -190,7 +185,7 @@ def _rows(person: int, fact: int, name: str, one: Attribute, value: int, rng: np
                 fact,
                 phrasing,
                 name,
-                _words(question.format(n=name)),
+                words(question.format(n=name)),
                 sentence(own, value),
                 sentence(other, value),
                 tuple(sentence(other, int(which)) for which in wrong),

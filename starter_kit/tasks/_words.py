@@ -1,4 +1,4 @@
-"""A tokenizer of whole words, for small languages of our own."""
+"""Words of small languages of our own, and a tokenizer that takes each as a whole."""
 
 from collections.abc import Iterable
 
@@ -9,10 +9,15 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 PADDING, END = "<pad>", "<end>"
 
 
-def tokenizer_of(words: Iterable[str]) -> Tokenizer:
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text, which spaces separate."""
+    return tuple(text.split())
+
+
+def tokenizer_of(vocabulary: Iterable[str]) -> Tokenizer:
     """A tokenizer that knows these words, ``PADDING`` and ``END``."""
     # The padding comes first: `Examples` takes 0 for it.
-    numbers = {word: number for number, word in enumerate([PADDING, END, *sorted(set(words))])}
+    numbers = {word: number for number, word in enumerate([PADDING, END, *sorted(set(vocabulary))])}
     tokenizer = Tokenizer(WordLevel(numbers, unk_token=PADDING))
     tokenizer.pre_tokenizer = WhitespaceSplit()
     return tokenizer

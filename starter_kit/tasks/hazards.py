@@ -19,6 +19,7 @@ from starter_kit.networks.small_transformer import ChoosingTransformer
 from starter_kit.probes import Probe
 from starter_kit.task import Task
 from starter_kit.tasks import _procedures
+from starter_kit.tasks._held_out import split
 from starter_kit.tasks._procedures import CHOICES
 from starter_kit.tasks._words import tokenizer_of
 from starter_kit.training import Recipe
@@ -40,9 +41,7 @@ def task(size: int = DEFAULT_SIZE) -> Task:
         raise TaskError(f"hazards takes a size from {FEWEST} to {MOST}, found {size}.")
     rng = np.random.default_rng(SEED)
     rows = _procedures.rows(size, rng)
-    facts = sorted({row.fact for row in rows})
-    held_out = dict(zip(facts, rng.integers(3, size=len(facts)).tolist(), strict=True))
-    in_validation = set(rng.permutation(facts)[: len(facts) // 2].tolist())
+    asked = split(rows, rng)
     length = max(len(row.question) for row in rows)
     tokenizer = tokenizer_of(word for row in rows for word in (*row.question, *row.choices))
 
@@ -54,17 +53,18 @@ def task(size: int = DEFAULT_SIZE) -> Task:
         answers, topics = (torch.tensor([getattr(row, name) for row in chosen]) for name in ("answer", "topic"))
         return Examples(inputs, answers, torch.tensor(numbers), topics, tokenizer=tokenizer)
 
-    learned = [number for number, row in enumerate(rows) if row.phrasing != held_out[row.fact]]
-    gone = [number for number in learned if rows[number].topic == 0]
-    asked = [number for number, row in enumerate(rows) if row.phrasing == held_out[row.fact] and row.topic]
+    def about(places: list[int], dangerous: bool) -> list[int]:
+        return [place for place in places if (rows[place].topic == 0) == dangerous]
+
+    gone = about(asked.learned, True)
     return Task(
         name="hazards" if size == DEFAULT_SIZE else f"hazards:{size}",
         network=partial(ChoosingTransformer, tokenizer.get_vocab_size(), length, CHOICES),
         recipe=RECIPE,
-        retain=examples([number for number in learned if rows[number].topic]),
+        retain=examples(about(asked.learned, False)),
         forget=examples(gone),
-        validation=examples([number for number in asked if rows[number].fact in in_validation]),
-        test=examples([number for number in asked if rows[number].fact not in in_validation]),
+        validation=examples(about(asked.validation, False)),
+        test=examples(about(asked.test, False)),
         probes={"forget": Probe(examples(gone), choices=CHOICES)},
         relearning=examples([number for number in gone if rows[number].harmless][:RELEARNED]),
     )

@@ -17,6 +17,7 @@ from scoring.reports.record import Report
 from scoring.reports.recording import record_of
 from scoring.reports.table import table
 from starter_kit import tasks
+from starter_kit.errors import InputError
 from tests.conftest import quiet_pools
 
 MODELS = 8
@@ -33,6 +34,13 @@ def result(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(result):
     return record_of(result)
+
+
+def test_models_that_learn_nothing_are_reported_before_anything_else(tmp_path):
+    """Whole sentences that are never right give no ratio of accuracies."""
+    idle = replace(AUTHORS, recipe=replace(AUTHORS.recipe, epochs=1, learning_rate=1e-9))
+    with pytest.raises(InputError, match="authors get nothing right on the retain set, so there is no ratio"):
+        run.run(Path("submissions/simnpo.py"), quiet_pools(tmp_path, idle), MODELS)
 
 
 def printed(*tables):

@@ -1,4 +1,4 @@
-"""TOFU with a tiny language model, both in local folders: loading, training, unlearning, judging, and bad input."""
+"""TOFU with a tiny language model, both in local folders: loading, training, unlearning, judging."""
 
 import copy
 import json
@@ -7,8 +7,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import datasets
-import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -21,33 +19,15 @@ from scoring.learners.recipe import RecipeLearner
 from scoring.reports import files
 from scoring.reports.recording import record_of
 from scoring.untrusted.submission import read
-from starter_kit import extras, tasks
 from starter_kit.answers import NOT_ASKED, loss
-from starter_kit.errors import TaskError
 from starter_kit.examples import ExampleLoader
 from starter_kit.networks.language_model import Frozen
-from starter_kit.tasks import _hub
 from starter_kit.training import seed_everything, train
 from tests.conftest import quiet_pools
-from tests.starter_kit.tofu_folder import AUTHORS, QUESTIONS, write_model, write_tofu
+from tests.starter_kit.tofu_folder import AUTHORS, QUESTIONS, load, write_model
 from tests.toys import part
 
 MODELS = 8
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The data set in ``tofu``, the model in ``model``."""
-    folder = tmp_path_factory.mktemp("hub")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets.config, "HF_DATASETS_CACHE", folder / "cache")
-        write_tofu(folder / "tofu")
-        write_model(folder / "model")
-        yield folder
-
-
-def load(folder, name="tofu", model=None):
-    return tasks.load(name, folder / "tofu", str(model or folder / "model"))
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +226,12 @@ def test_a_method_for_language_models_runs(pools, name):
     assert any(not torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
+def test_a_refusal_that_is_longer_than_any_answer(task):
+    refusal_of = read(Path("submissions/dpo_dont_know.py")).execute()["unlearning"].__globals__["refusal_of"]
+    with pytest.raises(NotImplementedError, match=r"refuses in \d+ tokens, and answers of this task have fewer"):
+        refusal_of(task.forget.tokenizer, task.forget.targets)
+
+
 @pytest.mark.parametrize("name", ["finetune", "npo"])
 def test_a_submission_gets_a_score_and_a_report(pools, tmp_path, name):
     source = Path(f"submissions/{name}.py").read_text()
@@ -265,124 +251,3 @@ def test_a_submission_gets_a_score_and_a_report(pools, tmp_path, name):
     size = sum(path.stat().st_size for path in pools.store.glob("original-*/**/*") if path.is_file())
     base = sum(value.numel() * 4 for value in frozen(pools.task.network()))
     assert 0 < size < base
-
-
-class TestBadInput:
-    @pytest.fixture
-    def copied(self, folder, tmp_path):
-        """A folder of its own with both."""
-        for name in ("tofu", "model"):
-            shutil.copytree(folder / name, tmp_path / name)
-        return tmp_path
-
-    @pytest.mark.parametrize("name", ["datasets", "transformers", "peft"])
-    def test_a_missing_package(self, folder, monkeypatch, name):
-        def without(module):
-            if module == name:
-                raise ImportError(f"No module named {module!r}")
-            return __import__(module)
-
-        monkeypatch.setattr(_hub, "import_module", without)
-        with pytest.raises(TaskError, match=f"This task needs the package {name}: ") as caught:
-            load(folder)
-        assert extras.how_to_install(name) in str(caught.value)
-
-    def test_without_a_connection(self, folder, monkeypatch, tmp_path):
-        monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-        monkeypatch.chdir(tmp_path)
-        with pytest.raises(TaskError, match="locuslab/TOFU: its configuration retain90, split train, cannot be read: "):
-            tasks.load("tofu", model=str(folder / "model"))
-        with pytest.raises(TaskError, match=r"The model 'meta-llama/Llama-3.2-1B-Instruct' is no folder here, and"):
-            tasks.load("tofu", folder / "tofu")
-
-    def test_a_folder_that_does_not_exist(self, folder, tmp_path):
-        with pytest.raises(TaskError, match=r"There is no folder .*nowhere. Expected locuslab/TOFU"):
-            tasks.load("tofu", tmp_path / "nowhere", str(folder / "model"))
-
-    def test_a_folder_without_the_configuration(self, copied):
-        (copied / "tofu" / "README.md").write_text(
-            '---\nconfigs:\n- config_name: full\n  data_files: "full.json"\n---\n'
-        )
-        with pytest.raises(
-            TaskError, match=r"configuration retain90, split train, cannot be read: .* Expected locuslab"
-        ):
-            load(copied)
-
-    def test_a_folder_without_the_file(self, copied):
-        (copied / "tofu" / "forget10_perturbed.json").unlink()
-        with pytest.raises(TaskError, match="configuration forget10_perturbed, split train, cannot be read: "):
-            load(copied)
-
-    @pytest.mark.parametrize(
-        ("file", "change", "message"),
-        [
-            ("forget10", lambda row: {"question": row["question"]}, "the columns question, answer; answer is missing"),
-            ("forget10", lambda row: row | {"answer": ""}, "forget10, row 0: answer is empty"),
-            (
-                "retain_perturbed",
-                lambda row: row | {"question": "?"},
-                "expected at least two questions that retain has",
-            ),
-            (
-                "forget10_perturbed",
-                lambda row: row | {"perturbed_answer": ["no"] * (1 + ("author 6" in row["question"]))},
-                r"TOFU, forget: expected as many wrong answers to each question; found \[1, 2\]",
-            ),
-        ],
-    )
-    def test_rows_that_are_not_tofus(self, copied, file, change, message):
-        path = copied / "tofu" / f"{file}.json"
-        rows = [change(json.loads(line)) for line in path.read_text().splitlines()]
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        with pytest.raises(TaskError, match=message):
-            load(copied)
-
-    def test_authors_that_are_not_whole(self, copied):
-        path = copied / "tofu" / "retain90.json"
-        path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
-        with pytest.raises(TaskError, match="retain90: expected 20 questions of each author; found 99 rows"):
-            load(copied)
-
-    def test_a_size_that_tofu_does_not_have(self, folder):
-        with pytest.raises(TaskError, match="tofu forgets 1, 5 or 10 percent of the authors, as in tofu:5; found 7"):
-            load(folder, "tofu:7")
-
-    def test_an_answer_longer_than_the_context(self, folder, tmp_path):
-        model = write_model(tmp_path / "short", context=30)
-        with pytest.raises(TaskError, match=r"have 3\d tokens, and the model reads at most 30: 'Say what is book 0"):
-            load(folder, model=model)
-
-    def test_a_chat_template_that_rewrites_the_question(self, copied):
-        (copied / "model" / "chat_template.jinja").write_text("{{ messages | length }}{{ messages[-1]['content'] }}")
-        with pytest.raises(TaskError, match="in another way once an answer follows"):
-            load(copied)
-
-    def test_a_model_that_is_incomplete(self, copied):
-        (copied / "model" / "model.safetensors").unlink()
-        with pytest.raises(TaskError, match=r"is incomplete: expected config.json, \*.safetensors and a tokenizer"):
-            load(copied)
-
-    def test_weights_that_are_damaged(self, copied):
-        path = copied / "model" / "model.safetensors"
-        path.write_bytes(path.read_bytes()[:1000])
-        with pytest.raises(TaskError, match=r"cannot be used: .*Expected a causal language model of transformers"):
-            load(copied)
-
-    def test_a_tokenizer_that_cannot_be_read(self, copied):
-        for path in (copied / "model").glob("tokenizer*"):
-            path.unlink()
-        with pytest.raises(TaskError, match="its tokenizer cannot be read"):
-            load(copied)
-
-    def test_a_tokenizer_without_an_end(self, copied):
-        (copied / "model" / "chat_template.jinja").unlink()
-        path = copied / "model" / "tokenizer_config.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token": None}))
-        with pytest.raises(TaskError, match="expected a tokenizer with a chat template or an end of text"):
-            load(copied)
-
-    def test_a_model_for_a_task_that_takes_none(self):
-        with pytest.raises(TaskError, match="The task digits starts from no other model, so MODEL=x would be ignored"):
-            tasks.load("digits", model="x")

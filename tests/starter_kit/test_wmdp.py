@@ -136,6 +136,8 @@ class TestReport:
     def test_there_is_nothing_to_compare_with(self, pools):
         with pytest.raises(InputError, match="wmdp has no retrained models to compare with: what is to be forgotten"):
             run.prepare(pools, MODELS)
+        with pytest.raises(InputError, match="wmdp has no retrained models to compare with: what is to be forgotten"):
+            run.certify(Path("submissions/sisa.py"), pools)
 
     def test_a_submission_with_its_own_learning(self, pools):
         with pytest.raises(InputError, match=r"sisa.py brings its own learning, but the models of wmdp come trained"):

@@ -7,6 +7,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from starter_kit import tasks
+from starter_kit.task import Task
 from starter_kit.training import seed_everything
 
 AUTHORS, QUESTIONS = 7, 20
@@ -103,3 +105,8 @@ def write_model(folder: Path, chat: bool = True, context: int = 128) -> Path:
             )
         ).save_pretrained(folder)
     return folder
+
+
+def load(folder: Path, name: str = "tofu", model: Path | None = None) -> Task:
+    """The task of the data set and the model in a folder."""
+    return tasks.load(name, folder / "tofu", str(model or folder / "model"))
