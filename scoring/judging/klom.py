@@ -30,7 +30,8 @@ class Klom:
 def percentiles(unlearned: Outputs, retrained: Outputs) -> Klom:
     """KLoM as it is reported, of an unlearned pool against a retrained one.
 
-    Finite pools always differ, so compare with what retrained models show against other retrained models.
+    Finite pools always differ, and small ones differ more. So compare with what as many retrained models show against
+    other retrained models.
 
     Raises:
         ValueError: the pools do not belong together, or as ``klom``.

@@ -105,6 +105,12 @@ def test_certainty_is_finite_and_still_ranked(confidence):
     assert population_attack(reference, reference) == 0.5
 
 
+def test_ratios_of_near_certain_answers_are_precise():
+    """The forget examples have gained confidence, the test examples have more of it. All probabilities round to 1."""
+    reference = outputs(np.full((8, 30), 38.0), test_confidence=np.full((8, 60), 40.0))
+    assert population_attack(replace(reference, forget_confidence=np.full((8, 30), 39.0)), reference) == 1
+
+
 @pytest.mark.parametrize(("forget", "test"), [(1, 60), (FEWEST_EXAMPLES - 1, 60), (40, FEWEST_EXAMPLES - 1)])
 def test_too_few_examples_are_not_attacked(forget, test):
     few = pool(1, 1, examples=(forget, test))
