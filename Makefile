@@ -34,7 +34,7 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare certify tables export bundle rehearse upload submissions lint test official check bench learners language gpu soak
+.PHONY: help env new score compare tune certify tables export bundle rehearse upload submissions lint test official check bench learners language gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSI
 
 compare: $(READY)  ## rank all of submissions/, or those named  [SUBMISSIONS, OPTIONS]
 	@$(KIT) compare $(call file_list,$(SUBMISSIONS)) $(call options,SUBMISSIONS)
+
+tune: $(READY)  ## search a submission's constants, and score it with the best  [SUBMISSION, TRIALS, OPTIONS]
+	@$(KIT) tune $(call one_file,$(SUBMISSION)) $(call options,SUBMISSION)
 
 certify: $(READY)  ## check whether a submission with its own learning is exact  [SUBMISSION, OPTIONS]
 	@$(KIT) certify $(call one_file,$(SUBMISSION)) $(call options,SUBMISSION)

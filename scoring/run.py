@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.judging.audit import audit_epsilon
-from scoring.judging.ceiling import Ceiling, models_needed
+from scoring.judging.by_models import QuickLook, score_by_models
+from scoring.judging.ceiling import Ceiling, halves, models_needed
 from scoring.judging.certificate import Certificate
-from scoring.judging.membership import attack_accuracy
+from scoring.judging.groups import groups
+from scoring.judging.interval import FEWEST_MODELS, Spread, spread_of
+from scoring.judging.judges import verdicts
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import DELTA, Score, score
 from scoring.running.pools import Pools
@@ -59,6 +62,9 @@ class Result:
         submission: what was judged.
         unlearned: its models.
         reference: what they were held against.
+        spread: how far chance moves the score; None if the models are too few to say.
+        quick_looks: what fewer of these models would have scored.
+        judged: what other judges say, by name.
         audit: [F] lower bounds on epsilon, each at 95 % confidence.
         proved: a lower bound on the largest epsilon, at 95 % confidence over all forget examples together.
         made: how the models were made and what their runs said; None for checkpoints.
@@ -69,6 +75,9 @@ class Result:
     submission: Submission | Checkpoints
     unlearned: Judged
     reference: Reference
+    spread: Spread | None
+    quick_looks: tuple[QuickLook, ...]
+    judged: dict[str, float | None]
     audit: NDArray[np.float64]
     proved: float
     made: Unlearned | None = None
@@ -100,17 +109,18 @@ class Comparison:
     Attributes:
         reference: the pools that all are held against.
         ranked: the results, best score first.
+        groups: the group of each of them, by name: those in one cannot be told apart. None if the models are too few.
         failed: the errors of the other submissions, by their paths.
         unsuited: what those say that do not work on this task.
-        attacked: how often the starting kit's membership attack is right, by submission, "ceiling" (the retrained
-            models) and "floor"; None if there are too few examples for it.
+        judged: what other judges say of "ceiling" (half of the retrained models against the other half) and "floor".
     """
 
     reference: Reference
     ranked: list[Result]
+    groups: dict[str, int] | None
     failed: dict[Path, KitError]
     unsuited: dict[Path, UnsuitedError]
-    attacked: dict[str, float | None]
+    judged: dict[str, dict[str, float | None]]
 
 
 def run(path: Path, pools: Pools, models: int) -> Result:
@@ -211,9 +221,17 @@ def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
         except KitError as error:
             failed[path] = error
     ranked = sorted(results, key=lambda result: -result.unlearned.score.value)
-    attacked = {result.submission.name: attack_accuracy(result.unlearned.outputs) for result in ranked}
-    attacked |= {"ceiling": attack_accuracy(reference.retrained), "floor": attack_accuracy(reference.floor.outputs)}
-    return Comparison(reference, ranked, failed, unsuited, attacked)
+    judged = {
+        "ceiling": verdicts(*halves(reference.retrained, 0)),
+        "floor": verdicts(reference.floor.outputs, reference.retrained),
+    }
+    return Comparison(reference, ranked, groups_of(ranked), failed, unsuited, judged)
+
+
+def groups_of(results: list[Result]) -> dict[str, int] | None:
+    """The group of each submission, by name; None if the models are too few to tell any apart."""
+    spreads = {result.submission.name: result.spread for result in results if result.spread}
+    return groups(spreads) if len(spreads) == len(results) else None
 
 
 def prepare(pools: Pools, models: int) -> Reference:
@@ -267,8 +285,17 @@ def judge(submission: Submission, reference: Reference) -> Result:
 def _result(submission: Submission | Checkpoints, unlearned: Outputs, reference: Reference) -> Result:
     scored = score(unlearned, reference.retrained, reference.accuracy)
     pools = unlearned.forget_confidence, reference.retrained.forget_confidence
-    proved = audit_epsilon(*pools, delta=DELTA, simultaneous=True).max()
-    return Result(submission, Judged(unlearned, scored), reference, audit_epsilon(*pools, delta=DELTA), float(proved))
+    against = reference.retrained, reference.accuracy
+    return Result(
+        submission=submission,
+        unlearned=Judged(unlearned, scored),
+        reference=reference,
+        spread=spread_of(unlearned, *against, value=scored.value) if len(unlearned) >= FEWEST_MODELS else None,
+        quick_looks=score_by_models(unlearned, *against),
+        judged=verdicts(unlearned, reference.retrained),
+        audit=audit_epsilon(*pools, delta=DELTA),
+        proved=float(audit_epsilon(*pools, delta=DELTA, simultaneous=True).max()),
+    )
 
 
 def _different_names(paths: list[Path]) -> list[Path]:

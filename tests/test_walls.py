@@ -19,6 +19,7 @@ FLOORS = (
     "scoring.jobs",
     "scoring.running",
     "scoring.run",
+    "scoring.tuning",
     "scoring.reports",
     "scoring.rehearsal",
     "scoring.cli",

@@ -89,7 +89,7 @@ def rehearse_command(
     from scoring.reports.place import check_place
 
     with reporting_errors(score_commands.INTERRUPTED):
-        pools = pools_of(task, data, model, device, seed, store, workers, backend)
+        (pools,) = pools_of(task, data, model, device, (seed,), store, workers, backend)
         folder = out or MADE / "rehearsals" / submission.stem
         if not folder.is_file():
             check_place(folder, ())

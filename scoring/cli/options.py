@@ -21,6 +21,7 @@ FEWEST_MODELS = 8
 MOST_MODELS = 65_536
 MOST_WORKERS = 1024
 MOST_FORGOTTEN = 10**9
+MOST_TRIALS = 10_000
 
 LARGEST_SEED = 2**63 - 1
 """The largest whole number that every reader of a report can hold."""
@@ -43,6 +44,17 @@ def _models(text: object) -> int:
 
 def _seed(text: object) -> int:
     return whole_number(text, 0, LARGEST_SEED)
+
+
+def _seeds(text: object) -> tuple[int, ...]:
+    seeds = tuple(map(_seed, str(text).split(",")))
+    if len(set(seeds)) < len(seeds):
+        raise BadOption(f"expected different seeds, found '{quoted(str(text))}'")
+    return seeds
+
+
+def _trials(text: object) -> int:
+    return whole_number(text, 1, MOST_TRIALS)
 
 
 def _request(text: object) -> int:
@@ -128,6 +140,29 @@ Seed = Annotated[
     int,
     typer.Option("--seed", parser=_seed, help="The run's seed. Every other seed follows from it."),
 ]
+Seeds = Annotated[
+    tuple | None,
+    typer.Option(
+        "--seeds",
+        parser=_seeds,
+        metavar="<ints>",
+        show_default="that of SEED",
+        help="Several seeds, as in 0,1,2: one original and one pool each, and the mean over them.",
+    ),
+]
+Columns = Annotated[
+    list | None,
+    typer.Option(
+        "--columns",
+        parser=lambda text: str(text).split(","),
+        metavar="<names>",
+        show_default="retain,forget,test,epsilon,time",
+        help="The table's columns, as in retain,u_lira,klom. A name that does not exist lists those that do.",
+    ),
+]
+Trials = Annotated[
+    int, typer.Option("--trials", parser=_trials, help="Choices of constants to try, the file's own among them.")
+]
 Forget = Annotated[
     int | None,
     typer.Option(
@@ -175,19 +210,30 @@ BackendName = Annotated[
 ]
 
 
+def seeds_of(seed: int, seeds: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The seeds to run, from the two options that say so.
+
+    Raises:
+        BadOption: both were given.
+    """
+    if seeds and seed:
+        raise BadOption(f"expected SEED or SEEDS, found both: {seed} and {','.join(map(str, seeds))}")
+    return seeds or (seed,)
+
+
 def pools_of(
     task: str,
     data: Path | None,
     model: str | None,
     device: str,
-    seed: int,
+    seeds: tuple[int, ...],
     store: Path,
     workers: int | None,
     backend: str,
     limit: float | None = None,
     forget: int | None = None,
-) -> "Pools":
-    """The pools that the options describe."""
+) -> "list[Pools]":
+    """The pools that the options describe, one per seed."""
     from scoring.jobs.setting import Setting
     from scoring.running import backends
     from scoring.running.pools import Pools
@@ -195,11 +241,6 @@ def pools_of(
     from starter_kit import tasks
 
     loaded = tasks.load(task, data, model)
-    return Pools(
-        Setting(loaded if forget is None else loaded.asking_for(forget), device, seed),
-        store,
-        backends.load(backend),
-        workers,
-        Progress(messages),
-        limit,
-    )
+    asked = loaded if forget is None else loaded.asking_for(forget)
+    how = store, backends.load(backend), workers, Progress(messages), limit
+    return [Pools(Setting(asked, device, seed), *how) for seed in seeds]

@@ -1,6 +1,6 @@
 """The commands that score: score, compare, certify, judge, tables, export."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ from scoring.cli.options import (
     MADE,
     REPORTS,
     BackendName,
+    Columns,
     Data,
     Device,
     Forget,
@@ -18,19 +19,23 @@ from scoring.cli.options import (
     Models,
     Out,
     Seed,
+    Seeds,
     StartModel,
     Store,
     Submission,
     TaskName,
     Workers,
     pools_of,
+    seeds_of,
 )
 from scoring.cli.values import a_path
 from scoring.judging.score import OFFICIAL_MODELS, score
 from starter_kit.errors import InputError, MachineError, plain, quoted
 
 if TYPE_CHECKING:
+    from scoring.reports.seeds import SeedsRecord
     from scoring.run import Alone, Result
+    from scoring.running.pools import Pools
 
 DEFAULT_SUBMISSION = Path("submissions/finetune.py")
 
@@ -51,6 +56,7 @@ def score_command(
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
     seed: Seed = 0,
+    seeds: Seeds = None,
     out: Out = None,
     store: Store = MADE / "store",
     workers: Workers = None,
@@ -67,9 +73,7 @@ def score_command(
     copies of the original; attacks, scores, and writes report.json, report.png and the judged outputs. You can stop it
     at any moment: the same command continues where it stopped.
     """
-    from scoring import run
-    from scoring.reports.alone import FILES as FILES_WITHOUT_SCORE
-    from scoring.reports.files import FILES, folder_of
+    from scoring.reports.files import FILES
     from scoring.reports.place import check_place
 
     with reporting_errors(INTERRUPTED):
@@ -79,19 +83,69 @@ def score_command(
             )
         if out:
             check_place(out, FILES)
-        pools = pools_of(task, data, model, device, seed, store, workers, backend, limit, forget)
-        name = (checkpoints or submission or DEFAULT_SUBMISSION).stem
-        folder = out or folder_of(REPORTS, pools.task.label, seed, models, name)
-        alone = bool(pools.task.why_no_retrained) and not checkpoints
-        check_place(folder, FILES_WITHOUT_SCORE if alone else FILES)
-        if alone:
-            report_alone(run.run_alone(submission or DEFAULT_SUBMISSION, pools, models), folder)
-            return
+        chosen = seeds_of(seed, seeds)
+        found = pools_of(task, data, model, device, chosen, store, workers, backend, limit, forget)
         if checkpoints:
-            result = run.run_checkpoints(checkpoints, pools, models)
+            if len(chosen) > 1:
+                raise InputError("CHECKPOINTS= come from one original model, so there is one SEED=, not several.")
+            score_checkpoints(checkpoints, found[0], models, out)
         else:
-            result = run.run(submission or DEFAULT_SUBMISSION, pools, models)
-        report(result, folder)
+            score_on_seeds(submission or DEFAULT_SUBMISSION, found, models, out)
+
+
+def score_on_seeds(path: Path, pools: "Sequence[Pools]", models: int, out: Path | None) -> None:
+    """Score a submission on the pools of each seed, report each score, and the mean if there are several seeds."""
+    from scoring import run
+    from scoring.reports import seeds as summary
+    from scoring.reports.alone import FILES as FILES_WITHOUT_SCORE
+    from scoring.reports.files import FILES, folder_of_seeds
+    from scoring.reports.place import check_place
+
+    alone = bool(pools[0].task.why_no_retrained)
+    folders = [_folder(one, models, path.stem, out, len(pools)) for one in pools]
+    for folder in folders:
+        check_place(folder, FILES_WITHOUT_SCORE if alone else FILES)
+    results = []
+    for one, folder in zip(pools, folders, strict=True):
+        if alone:
+            report_alone(run.run_alone(path, one, models), folder)
+        else:
+            results.append(run.run(path, one, models))
+            report(results[-1], folder)
+    if len(results) > 1:
+        numbers = [one.setting.seed for one in pools]
+        folder = out or folder_of_seeds(REPORTS, pools[0].task.label, numbers, models, path.stem)
+        _summarise(summary.record_of_seeds([[one] for one in results]), folder)
+
+
+def score_checkpoints(path: Path, pools: "Pools", models: int, out: Path | None) -> None:
+    """Score models that were made elsewhere, and report the score."""
+    from scoring import run
+    from scoring.reports.files import FILES
+    from scoring.reports.place import check_place
+
+    folder = _folder(pools, models, path.stem, out, 1)
+    check_place(folder, FILES)
+    report(run.run_checkpoints(path, pools, models), folder)
+
+
+def _folder(pools: "Pools", models: int, name: str, out: Path | None, seeds: int) -> Path:
+    """Where a report goes that is made with one of several seeds."""
+    from scoring.reports.files import folder_of
+
+    seed = pools.setting.seed
+    if out:
+        return out / f"seed-{seed}" if seeds > 1 else out
+    return folder_of(REPORTS, pools.task.label, seed, models, name)
+
+
+def _summarise(record: "SeedsRecord", folder: Path) -> None:
+    """Write and show the summary over several seeds."""
+    from scoring.reports import seeds as summary
+
+    summary.write(record, folder)
+    results.print(summary.table(record))
+    say(f"{quoted(folder)}/{summary.FILE}")
 
 
 def compare_command(
@@ -108,11 +162,13 @@ def compare_command(
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
     seed: Seed = 0,
+    seeds: Seeds = None,
     out: Out = None,
     store: Store = MADE / "store",
     workers: Workers = None,
     limit: Limit = None,
     backend: BackendName = "processes",
+    columns: Columns = None,
 ) -> None:
     """Score several submissions and rank them.
 
@@ -121,29 +177,41 @@ def compare_command(
     """
     from scoring import run
     from scoring.reports import comparison
-    from scoring.reports.files import folder_of
+    from scoring.reports import seeds as summary
+    from scoring.reports.columns import COLUMNS
+    from scoring.reports.files import folder_of_seeds
     from scoring.reports.notes import notes_on_comparison
     from scoring.reports.place import check_place
 
     with reporting_errors(INTERRUPTED):
         paths = submissions or _all_submissions()
+        if unknown := [name for name in columns or () if name not in COLUMNS]:
+            raise InputError(f"There is no column {quoted(unknown[0])}. Expected some of {','.join(COLUMNS)}.")
         files = comparison.files_for([path.stem for path in paths])
         if out:
             check_place(out, files)
-        pools = pools_of(task, data, model, device, seed, store, workers, backend, limit, forget)
-        folder = out or folder_of(REPORTS, pools.task.label, seed, models, "comparison")
-        check_place(folder, files)
-        compared = run.compare(paths, pools, models)
-        record = comparison.record_of_comparison(compared)
-        comparison.write(compared, record, folder)
-        results.print(comparison.table(compared, record))
-        say_notes(notes_on_comparison(compared))
-        say(f"{quoted(folder)}/comparison.json and comparison.png")
-        for unsuited in compared.unsuited.values():
-            say(plain(str(unsuited)))
-        for path, error in compared.failed.items():
-            say_error(f"\n{quoted(path.stem)}: {error}")
-        if compared.failed:
+        pools = pools_of(task, data, model, device, seeds_of(seed, seeds), store, workers, backend, limit, forget)
+        folders = [_folder(one, models, "comparison", out, len(pools)) for one in pools]
+        for folder in folders:
+            check_place(folder, files)
+        compared = []
+        for one, folder in zip(pools, folders, strict=True):
+            found = run.compare(paths, one, models)
+            compared.append(found)
+            record = comparison.record_of_comparison(found)
+            comparison.write(found, record, folder)
+            results.print(comparison.table(found, record, columns or ()))
+            say_notes(notes_on_comparison(found))
+            say(f"{quoted(folder)}/comparison.json and comparison.png")
+            for unsuited in found.unsuited.values():
+                say(plain(str(unsuited)))
+            for path, error in found.failed.items():
+                say_error(f"\n{quoted(path.stem)}: {error}")
+        if len(compared) > 1 and all(one.ranked for one in compared):
+            numbers = [one.setting.seed for one in pools]
+            folder = out or folder_of_seeds(REPORTS, pools[0].task.label, numbers, models, "comparison")
+            _summarise(summary.record_of_seeds([one.ranked for one in compared]), folder)
+        if any(one.failed for one in compared):
             raise typer.Exit(1)
 
 
@@ -181,7 +249,7 @@ def certify_command(
     from scoring.reports.certificate import sentences
 
     with reporting_errors(INTERRUPTED):
-        pools = pools_of(task, data, model, device, seed, store, workers, backend, limit, forget)
+        (pools,) = pools_of(task, data, model, device, (seed,), store, workers, backend, limit, forget)
         certificate = run.certify(submission, pools)
         for sentence in sentences(submission.stem, certificate):
             results.print(sentence, soft_wrap=True)
@@ -254,7 +322,7 @@ def export_command(
     from starter_kit.competition import input_folder
 
     with reporting_errors(INTERRUPTED):
-        pools = pools_of(task, data, model, device, seed, store, None, "serial")
+        (pools,) = pools_of(task, data, model, device, (seed,), store, None, "serial")
         folder = out or MADE / "exports" / pools.task.label
         check_place(folder, ())
         try:

@@ -111,9 +111,14 @@ def forgetting_quality(epsilons: ArrayLike, models: int) -> float:
         raise ValueError("epsilons: expected at least one number, none of them negative or NaN, in one axis")
     if models < 2:
         raise ValueError(f"models: expected at least 2, found {models}")
+    return float(credits(epsilons, models).mean())
+
+
+def credits(epsilons: NDArray[np.float64], models: int) -> NDArray[np.float64]:
+    """[F] the credit of each example, from its epsilon; see ``forgetting_quality``."""
     bins = int(np.ceil(np.log(models - 1)) / BIN_WIDTH)
     bin_of = np.floor(epsilons / BIN_WIDTH)
-    return float(np.where(bin_of < bins, 2.0**-bin_of, 0.0).mean())
+    return np.where(bin_of < bins, 2.0**-bin_of, 0.0)
 
 
 def score(unlearned: Outputs, retrained: Outputs, accuracy: Outputs | None = None) -> Score:
@@ -136,10 +141,11 @@ def score(unlearned: Outputs, retrained: Outputs, accuracy: Outputs | None = Non
     accuracy = accuracy or retrained
     pools = unlearned.forget_confidence, retrained.forget_confidence
     epsilon, undecided = _strongest(*pools, DELTA, "official")
+    retain_ratio, test_ratio = accuracy_ratios(unlearned, accuracy)
     return Score(
         forgetting_quality=forgetting_quality(epsilon, len(pools[0])),
-        retain_ratio=_ratio("retain", unlearned.retain_accuracy, accuracy.retain_accuracy),
-        test_ratio=_ratio("test", unlearned.test_accuracy, accuracy.test_accuracy),
+        retain_ratio=retain_ratio,
+        test_ratio=test_ratio,
         epsilon=epsilon,
         strongest_epsilon=epsilons(*pools, rules="strongest"),
         undecided=undecided,
@@ -149,6 +155,18 @@ def score(unlearned: Outputs, retrained: Outputs, accuracy: Outputs | None = Non
 def largest_epsilon(models: int) -> float:
     """The largest finite epsilon that two pools of this size can show, ln(N - 1): one error of each kind."""
     return float(np.log(models - 1))
+
+
+def accuracy_ratios(unlearned: Outputs, retrained: Outputs) -> tuple[float, float]:
+    """The mean accuracy of one pool over that of the other, on the retain set and on the test set.
+
+    Raises:
+        ValueError: no retrained model gets anything right.
+    """
+    return (
+        _ratio("retain", unlearned.retain_accuracy, retrained.retain_accuracy),
+        _ratio("test", unlearned.test_accuracy, retrained.test_accuracy),
+    )
 
 
 def _ratio(name: str, unlearned: NDArray[np.float64], retrained: NDArray[np.float64]) -> float:

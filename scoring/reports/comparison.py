@@ -1,27 +1,26 @@
 """A comparison of submissions: a ranked table, comparison.json, one picture, and a report per submission."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
 from rich.text import Text
 
 from scoring.reports import files
+from scoring.reports.columns import COLUMNS, figures_of, reference_rows, shown, usual
 from scoring.reports.pictures import picture_of_ranking
 from scoring.reports.place import write_together
-from scoring.reports.record import Accuracies, Report
-from scoring.reports.recording import accuracies, floor_of, pool_of, record_of
-from scoring.reports.time import ratio_of
+from scoring.reports.record import Report
+from scoring.reports.recording import record_of
 from scoring.run import Comparison
 from starter_kit.errors import KitError, quoted
 
-COMPARISON_SCHEMA: Literal[5] = 5
+COMPARISON_SCHEMA: Literal[6] = 6
 
-WIDEST_NAME = 24
+WIDEST_NAME = 22
 """What the other columns of the table leave of 80 characters."""
 
 
@@ -37,12 +36,15 @@ class ComparisonRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[5] = COMPARISON_SCHEMA
+    schema_version: Literal[6] = COMPARISON_SCHEMA
     task: str
     seed: int
     models: int
     ranking: list[Report]
-    attack_accuracy: dict[str, float | None]
+    groups: dict[str, int] | None = Field(
+        description="The group of each submission, from 1 for the best: those in one cannot be told apart."
+    )
+    reference: dict[str, dict[str, float | None]] = Field(description="The figures of the ceiling and of the floor.")
     failed: list[Failed]
     unsuited: list[Failed] = Field(description="Submissions that say themselves that they do not work on this task.")
 
@@ -50,12 +52,14 @@ class ComparisonRecord(BaseModel):
 def record_of_comparison(compared: Comparison) -> ComparisonRecord:
     """The record of a comparison."""
     setting = compared.reference.pools.setting
+    reports = [record_of(result) for result in compared.ranked]
     return ComparisonRecord(
         task=setting.task.name,
         seed=setting.seed,
         models=len(compared.reference.retrained),
-        ranking=[record_of(result) for result in compared.ranked],
-        attack_accuracy=compared.attacked,
+        ranking=reports,
+        groups=compared.groups,
+        reference=reference_rows(compared.reference, compared.judged, reports),
         failed=_listed(compared.failed),
         unsuited=_listed(compared.unsuited),
     )
@@ -65,30 +69,17 @@ def _listed(errors: Mapping[Path, KitError]) -> list[Failed]:
     return [Failed(name=path.stem, reason=str(error)) for path, error in errors.items()]
 
 
-def table(compared: Comparison, record: ComparisonRecord) -> Table:
-    """The ranking, with the ceiling and the floor in their places and failed submissions at the end."""
-    other_judge, another = _another_judge(record)
-    reference = compared.reference
-    ceiling, floor = reference.ceiling, floor_of(reference.floor)
-    lines: list[tuple[str, float, list[str]]] = []
+def table(compared: Comparison, record: ComparisonRecord, columns: Sequence[str] = ()) -> Table:
+    """The ranking, with the ceiling and the floor in their places and failed submissions at the end.
 
-    def add(name: str, score: float, quality: float, accuracy: Accuracies, epsilon: float, time: str) -> None:
-        figures = [score, quality, accuracy.retain, accuracy.forget, accuracy.test]
-        judged = another.get(name)
-        shown = "" if judged is None else f"{judged:.3f}"
-        lines.append((name, score, [*(f"{figure:.4f}" for figure in figures), f"{epsilon:.2f}", shown, time]))
-
-    for result in compared.ranked:
-        pool = pool_of(result.unlearned)
-        ratio = ratio_of(result.unlearned.outputs)
-        time = f"{ratio.value:.2f}" if ratio else ""
-        score = pool.score
-        add(result.submission.name, score.value, score.forgetting_quality, pool.accuracy, pool.epsilon.median, time)
-    median = float(np.median(ceiling.epsilon))
-    add("ceiling", ceiling.value, ceiling.forgetting_quality, accuracies(reference.retrained), median, "")
-    add("floor", floor.score.value, floor.score.forgetting_quality, floor.accuracy, floor.epsilon_median, "")
-    lines.sort(key=lambda line: -line[1])
-
+    Args:
+        compared: the comparison.
+        record: its record.
+        columns: names of ``COLUMNS``; without any, those that a terminal has room for.
+    """
+    reference, reports = compared.reference, {report.submission.name: report for report in record.ranking}
+    columns = columns or usual(record.ranking)
+    groups = record.groups or {}
     # No frame, little padding and long names on two lines: all columns fit into 80 characters.
     table = Table(
         title=Text(f"{reference.pools.task.title}, {len(reference.retrained)} models per pool"),
@@ -96,33 +87,35 @@ def table(compared: Comparison, record: ComparisonRecord) -> Table:
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    low, high = ceiling.band
-    table.caption = (
-        f"Retain, forget and test are accuracies.\n"
-        f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs."
-    )
+    table.caption = _caption(compared)
+    if groups:
+        table.add_column("")
     table.add_column("submission", no_wrap=True)
-    for heading in ("score", "forgetting\nquality", "retain", "forget", "test", "median\nepsilon", other_judge, "time"):
+    headings = [COLUMNS[name].heading.replace(" ", "\n") for name in columns]
+    for heading in ("score", *(("95 %\nfrom", "\nto") if groups else ()), *headings):
         table.add_column(heading, justify="right")
-    for name, _, cells in lines:
-        table.add_row(_broken(name), *cells, style="dim" if name in ("ceiling", "floor") else "")
+
+    rows = {name: figures_of(report) for name, report in reports.items()} | record.reference
+    for name in sorted(rows, key=lambda name: -(rows[name]["score"] or 0.0)):
+        cells = [_broken(name), Text(f"{rows[name]['score']:.4f}")]
+        if groups:
+            bounds = reports[name].interval if name in reports else None
+            cells = [Text(str(groups.get(name, ""))), *cells]
+            cells += [Text(f"{bound:.4f}") for bound in bounds] if bounds else [Text(), Text()]
+        cells += [Text(shown(rows[name], column)) for column in columns]
+        table.add_row(*cells, style="" if name in reports else "dim")
     for path in compared.failed:
-        table.add_row(_broken(path.stem), "failed", style="red")
+        table.add_row(*([""] if groups else []), _broken(path.stem), "failed", style="red")
     return table
 
 
-def _another_judge(record: ComparisonRecord) -> tuple[str, Mapping[str, float | None]]:
-    """The heading and the figures, by row, of a second measure: relearning, else TOFU's test, else the attack."""
-    reports = {report.submission.name: report for report in record.ranking}
-    first = next(iter(reports.values()), None)
-    if first and first.relearning:
-        again = {name: one.relearning.unlearned[-1] for name, one in reports.items() if one.relearning}
-        known = {"ceiling": first.relearning.retrained[-1], "floor": first.relearning.original[-1]}
-        return "after re-\nlearning", again | known
-    if first and first.text and first.text.forget_quality is not None:
-        p_values = {name: one.text.forget_quality for name, one in reports.items() if one.text}
-        return "KS p", p_values | {"ceiling": first.text.retrained_quality}
-    return "attack", record.attack_accuracy
+def _caption(compared: Comparison) -> str:
+    """How to read the table."""
+    low, high = compared.reference.ceiling.band
+    lines = [f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs."]
+    if compared.groups:
+        lines.insert(0, "Scores with the same number in front cannot be told apart (95 % over all pairs).")
+    return "\n".join(lines)
 
 
 def _broken(name: str) -> Text:

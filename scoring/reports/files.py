@@ -1,5 +1,6 @@
 """The files of a result: where they go and what is in them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from scoring.judging.outputs import Outputs
@@ -16,6 +17,11 @@ FILES = ("report.json", "report.png", "unlearned.npz", "retrained.npz")
 def folder_of(root: Path, task: str, seed: int, models: int, name: str) -> Path:
     """Where a report goes by default, so that no report overwrites that of another task, seed or number of models."""
     return root / task.replace(":", "-") / f"seed-{seed}" / f"{models}-models" / name
+
+
+def folder_of_seeds(root: Path, task: str, seeds: Sequence[int], models: int, name: str) -> Path:
+    """Where the summary over several seeds goes by default."""
+    return root / task.replace(":", "-") / f"seeds-{'-'.join(map(str, seeds))}" / f"{models}-models" / name
 
 
 def load_outputs(path: Path) -> Outputs:

@@ -3,10 +3,11 @@
 import numpy as np
 
 from scoring.jobs.setting import Setting
+from scoring.judging.interval import FEWEST_MODELS
 from scoring.judging.score import OFFICIAL_MODELS, largest_epsilon
+from scoring.judging.time import BUDGET, ratio_of
 from scoring.reports import CONTRADICTED
 from scoring.reports.text import NO_ROUGE, lacks_rouge
-from scoring.reports.time import BUDGET, ratio_of
 from scoring.run import Comparison, Reference, Result
 from starter_kit.errors import quoted
 
@@ -35,6 +36,8 @@ def notes_on_models(models: int, setting: Setting | None = None) -> list[str]:
     found = []
     if reason := not_comparable(models, setting):
         found.append(f"Not comparable with official scores: {reason}.")
+    if models < FEWEST_MODELS:
+        found.append(f"No confidence interval: it takes at least {FEWEST_MODELS} models per pool.")
     if models < FEW_MODELS:
         found.append(
             f"With {models} models the largest finite epsilon is ln({models} - 1) = {largest_epsilon(models):.2f}, so "

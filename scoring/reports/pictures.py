@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from scoring.judging.epsilon import EPSILON_CAP
 from scoring.judging.score import BIN_WIDTH
 from scoring.reports.record import Report
+from scoring.reports.recording import interval_of
 from scoring.run import Reference, Result
 from starter_kit.errors import quoted
 
@@ -29,13 +30,18 @@ def picture_of(result: Result, report: Report) -> bytes:
         A PNG.
     """
     figure = Figure(figsize=(12, 10 if report.text else 8), layout="constrained", dpi=100)
-    name, task = _title(result.submission.name), _title(result.reference.pools.task.title)
+    name, task = title_of(result.submission.name), title_of(result.reference.pools.task.title)
     figure.suptitle(
         f"{name} on {task}: score {result.unlearned.score.value:.4f} "
         f"(ceiling {result.reference.ceiling.value:.4f}, {len(result.unlearned.outputs)} models per pool)"
     )
     top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=(1.2, 1, 1)).flat
-    _epsilons(top.subplots(), result)
+    if report.by_models:
+        left, right = top.subplots(1, 2, width_ratios=(2, 1))
+        _epsilons(left, result)
+        _by_models(right, report)
+    else:
+        _epsilons(top.subplots(), result)
 
     order = np.argsort(result.unlearned.score.epsilon, kind="stable")
     center = len(order) // 2
@@ -45,7 +51,7 @@ def picture_of(result: Result, report: Report) -> bytes:
             _confidences(axes, result, int(example), name, _words(report, int(example)))
     handles, labels = middle.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
-    return _png(figure)
+    return png_of(figure)
 
 
 def picture_of_ranking(ranked: list[Result], reference: Reference) -> bytes:
@@ -56,9 +62,12 @@ def picture_of_ranking(ranked: list[Result], reference: Reference) -> bytes:
     """
     figure = Figure(figsize=(9, 1.2 + 0.4 * max(len(ranked), 1)), layout="constrained", dpi=100)
     axes = figure.subplots()
-    names = [_title(result.submission.name) for result in reversed(ranked)]
+    names = [title_of(result.submission.name) for result in reversed(ranked)]
     scores = [result.unlearned.score.value for result in reversed(ranked)]
-    axes.bar_label(axes.barh(range(len(names)), scores, color=SUBMISSION, alpha=0.7), fmt="%.4f", padding=4)
+    bounds = [interval_of(result.spread) or (score, score) for result, score in zip(ranked[::-1], scores, strict=True)]
+    errors = np.abs(np.transpose(bounds or np.empty((0, 2))) - scores)
+    bars = axes.barh(range(len(names)), scores, xerr=errors, capsize=3, color=SUBMISSION, alpha=0.7)
+    axes.bar_label(bars, fmt="%.4f", padding=4)
     # Names that are cut may be equal, and shall still have a bar each.
     axes.set_yticks(range(len(names)), names)
     axes.axvspan(*reference.ceiling.band, color=CEILING, alpha=0.25, linewidth=0)
@@ -72,20 +81,20 @@ def picture_of_ranking(ranked: list[Result], reference: Reference) -> bytes:
         ha="center",
         transform=axes.get_xaxis_transform(),
     )
-    axes.set_xlim(0, 1.2 * max([reference.ceiling.band[1], *scores]))
+    axes.set_xlim(0, 1.2 * max([reference.ceiling.band[1], *(high for _, high in bounds)]))
     axes.set_ylim(-0.7, max(len(ranked), 1) - 0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel(f"score on {_title(reference.pools.task.title)}, {len(reference.retrained)} models per pool")
-    return _png(figure)
+    axes.set_xlabel(f"score on {title_of(reference.pools.task.title)}, {len(reference.retrained)} models per pool")
+    return png_of(figure)
 
 
-def _title(name: str) -> str:
+def title_of(name: str) -> str:
     """A name as a picture shows it: escaped, cut, and never taken for a formula or for a label to be hidden."""
     shown = quoted(name, LONGEST_NAME).replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
 
 
-def _png(figure: Figure) -> bytes:
+def png_of(figure: Figure) -> bytes:
     """The figure's file, without date and version, so that the same result gives the same bytes."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -98,7 +107,7 @@ def _png(figure: Figure) -> bytes:
 def _epsilons(axes: Axes, result: Result) -> None:
     """How many examples fall into each bin of epsilon; for the ceiling the mean over splits. The cap has a bin."""
     pools = {
-        _title(result.submission.name): result.unlearned.score.epsilon[None],
+        title_of(result.submission.name): result.unlearned.score.epsilon[None],
         "ceiling, mean over splits": result.reference.ceiling.epsilon,
     }
     largest = max(epsilon[epsilon < EPSILON_CAP].max(initial=0) for epsilon in pools.values())
@@ -115,6 +124,27 @@ def _epsilons(axes: Axes, result: Result) -> None:
     axes.set_ylabel("forget examples")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
+
+
+def _by_models(axes: Axes, report: Report) -> None:
+    """The score by the number of models, with its band, and the score itself with its interval."""
+    looks = report.by_models
+    models = [look.models for look in looks]
+    low, high = ([look.band[side] for look in looks] for side in (0, 1))
+    axes.fill_between(models, low, high, color=SUBMISSION, alpha=0.2, linewidth=0)
+    axes.plot(models, [look.score for look in looks], "o-", color=SUBMISSION, label="fewer models, with 90 % band")
+    score = report.unlearned.score.value
+    bounds = report.interval or (score, score)
+    errors, label = [[score - bounds[0]], [bounds[1] - score]], "this score, with 95 % interval"
+    axes.errorbar([report.run.models], [score], errors, fmt="s", color="black", capsize=4, label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([*models, report.run.models], [*map(str, models), str(report.run.models)])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("models per pool")
+    axes.set_ylabel("score")
+    axes.legend(frameon=False, fontsize=8)
 
 
 def _words(report: Report, example: int) -> str:

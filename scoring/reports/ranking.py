@@ -5,26 +5,35 @@ A page asks for a table with a comment, and everything up to the closing comment
     <!-- ranking task=digits models=512 seeds=0,1,2 -->
     <!-- end -->
 
-With ``rows=NAME,NAME`` before the arrow the table has only these rows, and fewer columns.
+With ``rows=NAME,NAME`` before the arrow the table has only these rows, and fewer columns. If NAME_tuned was compared
+too, both share a row, which has the tuned score first and the place that it deserves.
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from scoring.reports.columns import COLUMNS, Figures, figures_of, shown
 from scoring.reports.comparison import ComparisonRecord
-from scoring.reports.files import folder_of
-from scoring.reports.record import Accuracies
+from scoring.reports.files import folder_of, folder_of_seeds
+from scoring.reports.seeds import FILE, SeedsRecord, SeedsRow, row_of
+from scoring.reports.tuning import SUFFIX
 from starter_kit.errors import InputError
 
 MARK = re.compile(
     r"(<!-- ranking task=(\S+) models=(\d+) seeds=([\d,]+)(?: rows=([\w,]+))? -->\n).*?(<!-- end -->)", re.DOTALL
 )
 
-COLUMNS = ("forgetting quality", "retain", "forget", "test", "median epsilon", "attack")
+FULL = ("retain", "forget", "test", "epsilon", "attack", "population", "u_lira", "klom", "time")
 BRIEF = ("retain", "forget", "test")
+REFERENCE = ("ceiling", "floor")
+
+Record = TypeVar("Record", bound=BaseModel)
 
 
 def with_tables(page: str, reports: Path) -> str:
@@ -40,81 +49,122 @@ def with_tables(page: str, reports: Path) -> str:
 
     def written(match: re.Match[str]) -> str:
         begin, task, models, seeds, rows, end = match.groups()
-        records = [_read(reports, task, int(seed), int(models)) for seed in seeds.split(",")]
-        return f"{begin}\n{_table(records, rows.split(',') if rows else None)}\n\n{_footer(records)}\n\n{end}"
+        compared = [_read(reports, task, int(seed), int(models)) for seed in seeds.split(",")]
+        found = _rows(compared, _summary(reports, compared))
+        table = _table(found, len(compared), rows.split(",") if rows else None)
+        return f"{begin}\n{table}\n\n{_footer(compared)}\n\n{end}"
 
     return MARK.sub(written, page)
 
 
 def _read(reports: Path, task: str, seed: int, models: int) -> ComparisonRecord:
     path = folder_of(reports, task, seed, models, "comparison") / "comparison.json"
-    again = f"Run make compare TASK={task} MODELS={models} SEED={seed}"
+    return _valid(ComparisonRecord, path, f"Run make compare TASK={task} MODELS={models} SEED={seed}")
+
+
+def _summary(reports: Path, compared: list[ComparisonRecord]) -> dict[str, SeedsRow]:
+    """Each submission's row of the summary over several seeds; of a single one, from its comparison."""
+    first = compared[0]
+    if len(compared) == 1:
+        return {report.submission.name: row_of(report, first.groups or {}) for report in first.ranking}
+    seeds = tuple(one.seed for one in compared)
+    path = folder_of_seeds(reports, first.task, seeds, first.models, "comparison") / FILE
+    again = f"Run make compare TASK={first.task} MODELS={first.models} SEEDS={','.join(map(str, seeds))}"
+    return {row.name: row for row in _valid(SeedsRecord, path, again).rows}
+
+
+def _valid(kind: type[Record], path: Path, again: str) -> Record:
+    """A record that a command has written."""
     try:
-        return ComparisonRecord.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}. {again}") from error
     except ValidationError as error:
         raise InputError(f"{path} is not a comparison of this version of the kit. {again}") from error
 
 
-def _table(records: list[ComparisonRecord], rows: list[str] | None) -> str:
-    """One row per submission in the order of its mean score; columns other than the scores are those of one seed."""
-    first = records[0]
-    scores = [_scores(record) for record in records]
-    cells = _cells(first)
-    # A submission that failed with some seed has no mean.
-    names = sorted(set.intersection(*map(set, scores)), key=lambda name: -mean(one[name] for one in scores))
-    columns = COLUMNS if rows is None else BRIEF
-    several = len(records) > 1
-    lines = [["submission", *(f"score, seed {one.seed}" if several else "score" for one in records), *columns]]
-    for name in names:
-        if rows is None or name in rows:
-            shown = f"*{name}*" if name in ("ceiling", "floor") else name
-            found = [cells[name][COLUMNS.index(column)] for column in columns]
-            lines.append([shown, *(f"{one[name]:.4f}" for one in scores), *found])
+@dataclass(frozen=True)
+class _Row:
+    """A row of the table: a submission, the ceiling or the floor.
+
+    Attributes:
+        scores: one per seed.
+        figures: means over the seeds.
+        summary: of a submission.
+    """
+
+    scores: list[float]
+    figures: Figures
+    summary: SeedsRow | None = None
+
+    @property
+    def cells(self) -> list[str]:
+        """The score, the scores by seed if there are several, the interval and the group."""
+        found = [f"{mean(self.scores):.4f}"]
+        if len(self.scores) > 1:
+            found.append(" / ".join(f"{score:.4f}" for score in self.scores))
+        interval = self.summary.interval if self.summary else None
+        found.append(f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "")
+        return [*found, str(self.summary.group or "") if self.summary else ""]
+
+
+def _rows(compared: list[ComparisonRecord], summary: Mapping[str, SeedsRow]) -> dict[str, _Row]:
+    """All rows by name. A submission that failed with some seed has none."""
+    found = {}
+    by_seed = [
+        {report.submission.name: figures_of(report) for report in one.ranking} | one.reference for one in compared
+    ]
+    for name in set.intersection(*map(set, by_seed)):
+        figures = [rows[name] for rows in by_seed]
+        found[name] = _Row([one["score"] or 0.0 for one in figures], _mean(figures), summary.get(name))
+    return found
+
+
+def _mean(figures: list[Figures]) -> Figures:
+    """The means over seeds, of what is known on every seed."""
+    known = {name: [one.get(name) for one in figures] for name in figures[0]}
+    return {
+        name: None if None in values else mean(value for value in values if value is not None)
+        for name, values in known.items()
+    }
+
+
+def _table(rows: Mapping[str, _Row], seeds: int, chosen: list[str] | None) -> str:
+    """The table of the chosen rows, or of all."""
+    tuned = {name for name in rows if f"{name}{SUFFIX}" in rows}
+    columns = FULL if chosen is None else BRIEF
+    score = ["score", *(["by seed"] if seeds > 1 else []), "95 % interval", "group"]
+    published = [f"published {heading}" for heading in score] if tuned else []
+    lines = [["submission", *([f"tuned {heading}" for heading in score] if tuned else score), *published]]
+    lines[0] += [COLUMNS[name].heading for name in columns]
+    listed = []
+    for name, row in rows.items():
+        if name.removesuffix(SUFFIX) not in tuned or name in tuned:
+            best = rows[f"{name}{SUFFIX}"] if name in tuned else row
+            listed.append((mean(best.scores), name, best))
+    for _, name, best in sorted(listed, key=lambda one: -one[0]):
+        if chosen is not None and name not in chosen:
+            continue
+        own = rows[name].cells
+        first = best.cells if name in tuned or not tuned else [""] * len(own)
+        shown_name = f"*{name}*" if name in REFERENCE else name
+        figures = [shown(best.figures, column) for column in columns]
+        lines.append([shown_name, *first, *(own if tuned else []), *figures])
     written = [f"| {' | '.join(line)} |" for line in lines]
     rule = "|---|" + "--:|" * (len(lines[0]) - 1)
     return "\n".join([written[0], rule, *written[1:]])
 
 
-def _scores(record: ComparisonRecord) -> dict[str, float]:
-    """The score of each row."""
-    one = record.ranking[0]
-    found = {report.submission.name: report.unlearned.score.value for report in record.ranking}
-    return found | {"ceiling": one.ceiling.value, "floor": one.floor.score.value}
-
-
-def _cells(record: ComparisonRecord) -> dict[str, list[str]]:
-    """The other columns of each row, in the order of ``COLUMNS``."""
-    found: dict[str, list[str]] = {}
-    one = record.ranking[0]
-
-    def add(name: str, quality: float, accuracy: Accuracies, epsilon: float) -> None:
-        figures = [quality, accuracy.retain, accuracy.forget, accuracy.test]
-        found[name] = [*(f"{figure:.4f}" for figure in figures), f"{epsilon:.2f}"]
-
-    for report in record.ranking:
-        pool = report.unlearned
-        add(report.submission.name, pool.score.forgetting_quality, pool.accuracy, pool.epsilon.median)
-    add("ceiling", one.ceiling.forgetting_quality, one.retrained.accuracy, one.ceiling.epsilon_median)
-    add("floor", one.floor.score.forgetting_quality, one.floor.accuracy, one.floor.epsilon_median)
-    for name, cells in found.items():
-        attack = record.attack_accuracy.get(name)
-        cells.append("" if attack is None else f"{attack:.3f}")
-    return found
-
-
-def _footer(records: list[ComparisonRecord]) -> str:
+def _footer(compared: list[ComparisonRecord]) -> str:
     """Which command gave the table, and on which machine."""
-    first = records[0]
+    first = compared[0]
     host = first.ranking[0].run.host
-    commands = " and ".join(f"`SEED={record.seed}`" for record in records)
-    bands = ", ".join(
-        f"{low:.3f} to {high:.3f}" for low, high in (record.ranking[0].ceiling.band for record in records)
-    )
-    others = f"Columns other than the scores are of seed {first.seed}. " if len(records) > 1 else ""
+    seeds = ",".join(str(one.seed) for one in compared)
+    option = f"SEED{'S' if len(compared) > 1 else ''}={seeds}"
+    bands = ", ".join(f"{low:.3f} to {high:.3f}" for low, high in (one.ranking[0].ceiling.band for one in compared))
+    means = "All columns are means over the seeds. " if len(compared) > 1 else ""
     return (
-        f"`make compare TASK={first.task} MODELS={first.models}` with {commands}. {others}An exact method scores "
-        f"{bands} in about 95 % of runs. Python {host['python']}, torch {host['torch']}, numpy {host['numpy']}; "
-        f"{host['cpu']} ({host['cpu_capability']}), {host['device']}."
+        f"`make compare TASK={first.task} MODELS={first.models} {option}`. {means}Scores of one group cannot be told "
+        f"apart. An exact method scores {bands} in about 95 % of runs. Python {host['python']}, torch {host['torch']}, "
+        f"numpy {host['numpy']}; {host['cpu']} ({host['cpu_capability']}), {host['device']}."
     )

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scoring.reports.time import Verdict
+from scoring.judging.time import Verdict
 
-SCHEMA_VERSION: Literal[5] = 5
+SCHEMA_VERSION: Literal[6] = 6
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Epsilon = Annotated[float, Field(ge=0, le=50)]
@@ -192,6 +192,14 @@ class Relearning(_Part):
     original: list[Share]
 
 
+class QuickLookRecord(_Part):
+    """What fewer models would have scored."""
+
+    models: int = Field(description="Of either pool.")
+    score: float = Field(description="The mean over random draws of so many models.")
+    band: tuple[float, float] = Field(description="Nine tenths of the draws score within it.")
+
+
 class Pool(_Part):
     """A judged pool."""
 
@@ -230,13 +238,21 @@ class Floor(_Part):
 class Report(_Part):
     """The score of one submission, and everything that it is made of."""
 
-    schema_version: Literal[5] = SCHEMA_VERSION
+    schema_version: Literal[6] = SCHEMA_VERSION
     submission: Source
     task: Source
     request: RequestRecord
     run: Run
     rules: Rules
     unlearned: Pool
+    interval: tuple[float, float] | None = Field(
+        description="95 % confidence interval of the score, over other pools from this original model; null if there "
+        "are too few models."
+    )
+    by_models: list[QuickLookRecord] = Field(description="By their number; empty if there are too few models.")
+    judges: dict[str, float | None] = Field(
+        description="What other judges say, by name; see `judging/judges.py`. Null where there are too few examples."
+    )
     time: Time
     retrained: Retrained
     ceiling: CeilingRecord

@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from scoring.jobs.probing import RELEARNED, RELEARNING_STEPS
 from scoring.judging.ceiling import Ceiling
+from scoring.judging.interval import Spread
 from scoring.judging.language import FORGET
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import DELTA, OFFICIAL_MODELS, RULES, RULES_VERSION, largest_epsilon
+from scoring.judging.time import BUDGET, ratio_of
 from scoring.reports import text
 from scoring.reports.notes import not_comparable, notes
 from scoring.reports.record import (
@@ -25,6 +27,7 @@ from scoring.reports.record import (
     LearningRecord,
     OfficialEpsilons,
     Pool,
+    QuickLookRecord,
     Relearning,
     Report,
     RequestRecord,
@@ -37,7 +40,6 @@ from scoring.reports.record import (
     TextRecord,
     Time,
 )
-from scoring.reports.time import BUDGET, ratio_of
 from scoring.run import Judged, Result
 from scoring.running.host import host_kind
 from scoring.running.promise import Promise
@@ -72,6 +74,12 @@ def record_of(result: Result) -> Report:
             reason=reason,
         ),
         unlearned=pool_of(result.unlearned),
+        interval=interval_of(result.spread),
+        by_models=[
+            QuickLookRecord(models=look.models, score=look.score, band=(look.low, look.high))
+            for look in result.quick_looks
+        ],
+        judges=result.judged,
         time=_time(result.unlearned.outputs),
         retrained=Retrained(
             accuracy=accuracies(retrained),
@@ -165,6 +173,14 @@ def _relearning(result: Result) -> Relearning | None:
         return None
     unlearned, retrained, original = (curve.mean(axis=0).tolist() for curve in curves if curve is not None)
     return Relearning(steps=list(RELEARNING_STEPS), unlearned=unlearned, retrained=retrained, original=original)
+
+
+def interval_of(spread: Spread | None) -> tuple[float, float] | None:
+    """The 95 % confidence interval of a score."""
+    if spread is None:
+        return None
+    interval = spread.interval()
+    return interval.low, interval.high
 
 
 def pool_of(judged: Judged) -> Pool:

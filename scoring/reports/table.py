@@ -71,6 +71,9 @@ def _captions(report: Report) -> list[str]:
         f"With {report.run.models} models the largest finite epsilon is "
         f"{report.unlearned.epsilon.largest_possible:.2f}.",
     ]
+    if report.interval:
+        low, high = report.interval
+        found.insert(0, f"Other pools from this original model would score {low:.4f} to {high:.4f} (95 %).")
     if ceiling.value:
         found.insert(0, f"{quoted(report.submission.name)} reaches {100 * score / ceiling.value:.0f} % of the ceiling.")
     if report.guarantee and not report.guarantee.reference:

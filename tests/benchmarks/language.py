@@ -50,7 +50,7 @@ def compare(task: str, files: list[Path], models: int, seed: int, folder: str) -
 
 def compare_on_true_rows(models: int) -> None:
     """The task of the concept, with what is to be forgotten listed instead of described."""
-    pools = pools_of("authors-concept", None, None, "cpu", 0, ROOT / "out/store", None, "processes")
+    (pools,) = pools_of("authors-concept", None, None, "cpu", (0,), ROOT / "out/store", None, "processes")
     task = replace(pools.task, name=f"{pools.task.name}-listed", request="")
     listed = replace(pools, setting=replace(pools.setting, task=task))
     compared = run.compare([SUBMISSIONS / f"{name}.py" for name in LISTED], listed, models)

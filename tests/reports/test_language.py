@@ -42,7 +42,7 @@ def one(name, score, **changes):
 
 def write(folder, reports, seed=0):
     record = ComparisonRecord(
-        task="any", seed=seed, models=64, ranking=reports, attack_accuracy={}, failed=[], unsuited=[]
+        task="any", seed=seed, models=64, ranking=reports, groups=None, reference={}, failed=[], unsuited=[]
     )
     folder.mkdir(parents=True)
     (folder / "comparison.json").write_text(record.model_dump_json())

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from scoring.cli import app
+from scoring.reports import seeds
 from scoring.reports.comparison import ComparisonRecord
-from scoring.reports.files import folder_of
+from scoring.reports.files import folder_of, folder_of_seeds
 from scoring.reports.ranking import with_tables
+from scoring.reports.seeds import SeedsRecord, SeedsRow
 from starter_kit.errors import InputError
 from tests.conftest import MODELS
 
@@ -25,7 +27,7 @@ After.
 
 @pytest.fixture
 def reports(kit, tmp_path):
-    """The comparison of one seed, and a copy of it that claims another seed and other scores."""
+    """The comparison of one seed, and a copy of it that claims another seed and other scores; and their summary."""
     assert kit("compare", "submissions/finetune.py", "submissions/identity.py").exit_code == 0
     found = json.loads((tmp_path / "report/comparison.json").read_text())
     for seed in (0, 1):
@@ -36,7 +38,26 @@ def reports(kit, tmp_path):
         folder.mkdir(parents=True)
         (folder / "comparison.json").write_text(json.dumps(found))
         ComparisonRecord.model_validate(found)
+    rows = [row("finetune", 1), row("identity", 2)]
+    summary = SeedsRecord(task="digits", models=MODELS, seeds=[0, 1], ceilings=[0.2, 0.2], rows=rows)
+    seeds.write(summary, folder_of_seeds(tmp_path / "reports", "digits", (0, 1), MODELS, "comparison"))
     return tmp_path / "reports"
+
+
+def row(name, group):
+    return SeedsRow(
+        name=name,
+        scores=[0.1, 0.5],
+        intervals=[None, None],
+        mean=0.3,
+        deviation=0.2,
+        interval=(0.25, 0.36),
+        group=group,
+    )
+
+
+def cells_of(page):
+    return [line[2:-2].split(" | ") for line in page.splitlines() if line.startswith("| ")]
 
 
 def test_a_table_is_ranked_by_the_mean_over_seeds(reports):
@@ -44,20 +65,41 @@ def test_a_table_is_ranked_by_the_mean_over_seeds(reports):
     assert "old text" not in written
     assert written.startswith("# Results\n\nBefore.\n")
     assert written.endswith("<!-- end -->\n\nAfter.\n")
-    rows = [line.split(" | ") for line in written.splitlines() if line.startswith("| ")]
-    assert rows[0][:3] == ["| submission", "score, seed 0", "score, seed 1"]
-    names = [row[0].removeprefix("| ") for row in rows[1:]]
-    assert names[0] == "finetune"
-    assert set(names) == {"finetune", "identity", "*ceiling*", "*floor*"}
-    assert rows[1][2] == "0.5000"
+    rows = cells_of(written)
+    assert rows[0][:5] == ["submission", "score", "by seed", "95 % interval", "group"]
+    assert rows[1][0] == "finetune"
+    assert {row[0] for row in rows[2:]} == {"identity", "*ceiling*", "*floor*"}
+    first, second = rows[1][2].split(" / ")
+    assert second == "0.5000"
+    assert float(rows[1][1]) == pytest.approx((float(first) + 0.5) / 2, abs=1e-4)
+    assert rows[1][3:5] == ["0.2500 to 0.3600", "1"]
     assert {len(row) for row in rows} == {len(rows[0])}
-    assert "`make compare TASK=digits MODELS=8` with `SEED=0` and `SEED=1`" in written
+    assert "`make compare TASK=digits MODELS=8 SEEDS=0,1`" in written
+
+
+def test_tuned_and_published_constants_share_a_row(reports):
+    for seed in (0, 1):
+        path = folder_of(reports, "digits", seed, MODELS, "comparison") / "comparison.json"
+        found = json.loads(path.read_text())
+        tuned = json.loads(json.dumps(found["ranking"][1]))
+        tuned["submission"]["name"], tuned["unlearned"]["score"]["value"] = "identity_tuned", 0.75
+        found["ranking"].append(tuned)
+        path.write_text(json.dumps(found))
+    rows = cells_of(with_tables(PAGE, reports))
+    assert rows[0][1:9] == [
+        *("tuned score", "tuned by seed", "tuned 95 % interval", "tuned group"),
+        *("published score", "published by seed", "published 95 % interval", "published group"),
+    ]
+    assert rows[1][:2] == ["identity", "0.7500"]
+    assert rows[1][5] == "0.0000"
+    assert len(rows) == 5
+    assert {len(row) for row in rows} == {len(rows[0])}
 
 
 def test_a_table_of_a_few_rows(reports):
     page = PAGE.replace("seeds=0,1", "seeds=0,1 rows=finetune,ceiling")
-    rows = [line for line in with_tables(page, reports).splitlines() if line.startswith("| ")]
-    assert rows[0] == "| submission | score, seed 0 | score, seed 1 | retain | forget | test |"
+    rows = cells_of(with_tables(page, reports))
+    assert rows[0] == ["submission", "score", "by seed", "95 % interval", "group", "retain", "forget", "test"]
     assert len(rows) == 3
 
 
@@ -68,8 +110,8 @@ def test_writing_it_again_changes_nothing(reports):
 
 def test_a_single_seed_needs_no_columns_of_its_own(reports):
     written = with_tables(PAGE.replace("seeds=0,1", "seeds=1"), reports)
-    assert "| submission | score | forgetting quality | retain |" in written
-    assert "Columns other than" not in written
+    assert "| submission | score | 95 % interval | group | retain |" in written
+    assert "means over the seeds" not in written
 
 
 def test_a_missing_comparison_names_its_command(reports):

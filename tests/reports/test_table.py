@@ -33,6 +33,9 @@ def report(ceiling=0.2, ratio: float | None = 0.125) -> Report:
                 "epsilon": EPSILONS | {"undecided": 0, "largest_possible": 4.143},
                 "strongest_epsilon": EPSILONS,
             },
+            "interval": (0.03, 0.08),
+            "by_models": [],
+            "judges": {"attack": 0.5},
             "time": {"budget": 0.2}
             | dict.fromkeys(("seconds", "retraining_seconds", "ratio", "error", "verdict"))
             | ({} if ratio is None else {"seconds": 0.1, "retraining_seconds": 0.8, "ratio": ratio, "error": 0.01}),

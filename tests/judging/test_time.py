@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scoring.reports.time import ratio_of
+from scoring.judging.time import ratio_of
 from tests.judging.test_score import outputs
 
 

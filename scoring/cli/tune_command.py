@@ -1,0 +1,102 @@
+"""The command that searches the constants of a submission: tune."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from scoring.cli.console import messages, reporting_errors, results, say
+from scoring.cli.options import (
+    MADE,
+    REPORTS,
+    BackendName,
+    Data,
+    Device,
+    Forget,
+    Limit,
+    Models,
+    Seed,
+    Seeds,
+    StartModel,
+    Store,
+    Submission,
+    TaskName,
+    Trials,
+    Workers,
+    pools_of,
+    seeds_of,
+)
+from scoring.cli.score_commands import score_on_seeds
+from scoring.judging.score import OFFICIAL_MODELS
+from starter_kit.errors import InputError, quoted
+
+if TYPE_CHECKING:
+    from scoring.tuning.search import Trial
+
+INTERRUPTED = "Stopped. Finished trials are kept; the same command continues from there."
+
+
+def tune_command(
+    submission: Submission,
+    trials: Trials = 40,
+    task: TaskName = "digits",
+    data: Data = None,
+    model: StartModel = None,
+    forget: Forget = None,
+    models: Models = OFFICIAL_MODELS,
+    device: Device = "",
+    seed: Seed = 0,
+    seeds: Seeds = None,
+    store: Store = MADE / "store",
+    workers: Workers = None,
+    limit: Limit = None,
+    backend: BackendName = "processes",
+) -> None:
+    """Search the constants of a submission for a task, then score it with the best ones.
+
+    Tries the numbers at the top of the file that have names in upper case, within the bounds of RANGES if the file has
+    that dictionary. A trial is a score with 32 models on a seed of its own; runs over the time budget do not count. The
+    file with the best constants is written beside the first, as NAME_tuned.py, and scored with MODELS on SEED or SEEDS.
+    """
+    from scoring.reports import tuning as reports
+    from scoring.reports.files import folder_of
+    from scoring.reports.place import check_place
+    from scoring.running.progress import Progress
+    from scoring.tuning import search
+
+    with reporting_errors(INTERRUPTED):
+        chosen = seeds_of(seed, seeds)
+        if search.TUNING_SEED in chosen:
+            raise InputError(f"Constants are tuned on seed {search.TUNING_SEED}. Score them on another.")
+        place = reports.place_of_tuned(submission)
+        found = pools_of(
+            task, data, model, device, (search.TUNING_SEED, *chosen), store, workers, backend, limit, forget
+        )
+        pools, *others = found
+        folder = folder_of(REPORTS, pools.task.label, search.TUNING_SEED, search.MODELS, submission.stem)
+        check_place(folder, reports.FILES)
+        check_place(place.parent, (place.name,))
+        progress = Progress(messages)
+
+        with progress.pool("trials", trials, 0, "trials") as finished:
+
+            def show(trial: "Trial") -> None:
+                progress.say(reports.line(trial))
+                finished(trial.number + 1)
+
+            # Trials are lines of their own; the pools of each would bury them.
+            tuning = search.search(submission, pools, trials, show, Progress(Console(quiet=True)))
+        reports.write(tuning, folder)
+        results.print(reports.table(tuning))
+        say(f"{quoted(folder)}/{reports.FILES[0]} and {reports.FILES[1]}")
+        if tuning.best is None:
+            raise InputError(
+                f"No trial of {quoted(submission)} kept to the time budget and ended, so nothing was written. "
+                "Try other RANGES, or more TRIALS."
+            )
+        reports.write_tuned(tuning, tuning.best.values, pools.task.label, place)
+        say(f"Wrote {quoted(place)}.")
+        score_on_seeds(place, others, models, None)
+
+
+COMMANDS: dict[str, Callable] = {"tune": tune_command}

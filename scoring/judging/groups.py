@@ -1,0 +1,29 @@
+"""Which scores cannot be told apart: groups instead of ranks that chance decides."""
+
+from collections.abc import Mapping
+
+from scoring.judging.interval import Spread, difference
+
+CONFIDENCE = 0.95
+"""That no pair is told apart whose scores differ by chance: for all pairs together, by Bonferroni's correction."""
+
+
+def groups(spreads: Mapping[str, Spread]) -> dict[str, int]:
+    """The group of each submission, from 1 for the best.
+
+    Each group begins with the best submission that can be told apart from the first of the group before: the interval
+    around their difference lies above 0.
+
+    Args:
+        spreads: by submission, with the same seed.
+    """
+    pairs = len(spreads) * (len(spreads) - 1) / 2
+    confidence = 1 - (1 - CONFIDENCE) / max(pairs, 1)
+    found: dict[str, int] = {}
+    best: Spread | None = None
+    group = 0
+    for name, spread in sorted(spreads.items(), key=lambda item: -item[1].value):
+        if best is None or difference(best, spread, confidence=confidence).low > 0:
+            best, group = spread, group + 1
+        found[name] = group
+    return found

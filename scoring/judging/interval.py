@@ -1,0 +1,170 @@
+"""How far chance moves a score: intervals around a score, and around the difference of two.
+
+They cover what other pools of the same size would give on average: other seeds of the unlearned and of the retrained
+models, with the same original model, the same forget set and the same method. They say nothing about another original
+model, other people to forget or another number of models; several seeds show the first of these.
+
+The pools are cut into halves at random. The scores of two halves that share no model differ by chance alone, and their
+squared differences give the variance of a score of half as many models. From halves to whole pools it changes as the
+score itself does: most of a low score comes from few examples that are seldom good, as in a Poisson distribution. For
+the same reason the interval is symmetric in the square root of the score.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from scoring.judging.epsilon import strongest_epsilons
+from scoring.judging.outputs import Outputs
+from scoring.judging.rules import exact_double_threshold, single_threshold
+from scoring.judging.score import DELTA, accuracy_ratios, credits, score
+
+SPLITS = 12
+"""Times that the pools are cut into halves."""
+
+DEGREES_OF_FREEDOM = 2 * SPLITS
+"""Of Student's distribution: between those of a variance from so many splits, and those of its lower bound."""
+
+FEWEST_MODELS = 32
+"""Smaller pools have halves whose scores say little about those of the whole."""
+
+RULES = (single_threshold, exact_double_threshold)
+"""The official families, the second one without the evaluator's rounding, which changes an epsilon in a hundred."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The bounds of a confidence interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """A score and how far chance moves it.
+
+    Attributes:
+        value: the score.
+        deviations: [SPLITS, F] what chance adds to each example's part of the score, drawn several times. Submissions
+            that are held against the same retrained models have the same luck at the same place.
+    """
+
+    value: float
+    deviations: NDArray[np.float64]
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the score.
+
+        Not less than if all examples were independent: from few draws, that is known far better.
+        """
+        together = np.mean(self.deviations.mean(axis=1) ** 2)
+        apart = np.mean(self.deviations**2) / self.deviations.shape[1]
+        return float(np.sqrt(max(together, apart)))
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """The interval around the score, from 0 up."""
+        if not self.value > 0:
+            return Interval(0.0, 0.0)
+        root = self.value**0.5
+        reach = _quantile(confidence) * self.deviation / (2 * root)
+        return Interval(max(root - reach, 0.0) ** 2, (root + reach) ** 2)
+
+
+def spread_of(
+    unlearned: Outputs,
+    retrained: Outputs,
+    accuracy: Outputs | None = None,
+    *,
+    value: float | None = None,
+    seed: int = 0,
+) -> Spread:
+    """How far chance moves the score of one pool against another.
+
+    Args:
+        unlearned: the pool to judge, N models.
+        retrained: the pool that forgetting is held against, N models.
+        accuracy: the pool that accuracies are held against, N models; None if that is ``retrained``.
+        value: the score, if it is known.
+        seed: of the halves. The spreads of two submissions can be subtracted if they have it in common.
+
+    Raises:
+        ValueError: the pools are too small, or as for ``score``.
+    """
+    models = len(unlearned)
+    if models < FEWEST_MODELS:
+        raise ValueError(f"expected at least {FEWEST_MODELS} models per pool for an interval, found {models}")
+    if value is None:
+        value = score(unlearned, retrained, accuracy).value
+    pools = unlearned, retrained, accuracy or retrained
+    halves = []
+    for split in range(SPLITS):
+        rng = np.random.default_rng([seed, models, split])
+        # The retrained models' order does not depend on the submission, but differs from that of the unlearned models.
+        orders = [rng.permutation(models) for _ in range(2)]
+        for half in (slice(models // 2), slice(models // 2, 2 * (models // 2))):
+            ours, theirs, accurate = (
+                pool.take(order[half]) for pool, order in zip(pools, (orders[0], orders[1], orders[1]), strict=True)
+            )
+            halves.append(_parts(ours, theirs, accurate))
+    scores = np.array(halves).reshape(SPLITS, 2, -1)
+    growth = value / scores.mean() if scores.any() else 1.0
+    return Spread(value, (scores[:, 0] - scores[:, 1]) * np.sqrt(growth / 2))
+
+
+def score_interval(unlearned: Outputs, retrained: Outputs, *, confidence: float = 0.95, seed: int = 0) -> Interval:
+    """The interval around a score.
+
+    Raises:
+        ValueError: the pools are too small, or as for ``score``.
+    """
+    return spread_of(unlearned, retrained, seed=seed).interval(confidence)
+
+
+def difference_interval(
+    first: Outputs, second: Outputs, retrained: Outputs, *, confidence: float = 0.95, seed: int = 0
+) -> Interval:
+    """The interval around the first pool's score minus the second's, both against the same retrained models.
+
+    Raises:
+        ValueError: the pools are too small, or as for ``score``.
+    """
+    return difference(*(spread_of(one, retrained, seed=seed) for one in (first, second)), confidence=confidence)
+
+
+def difference(first: Spread, second: Spread, *, confidence: float = 0.95) -> Interval:
+    """The interval around the first score minus the second, from spreads with the same seed."""
+    both = Spread(first.value - second.value, first.deviations - second.deviations)
+    reach = _quantile(confidence) * both.deviation
+    return Interval(both.value - reach, both.value + reach)
+
+
+def mean_of(spreads: Sequence[Spread]) -> Spread:
+    """The mean of independent scores, such as those on several original models, and how far chance moves it."""
+    return Spread(
+        float(np.mean([one.value for one in spreads])), np.concatenate([one.deviations for one in spreads], axis=1)
+    )
+
+
+def _parts(unlearned: Outputs, retrained: Outputs, accuracy: Outputs) -> NDArray[np.float64]:
+    """[F] what each example adds to the score, before the mean over examples."""
+    pools = unlearned.forget_confidence, retrained.forget_confidence
+    epsilon, _ = strongest_epsilons(*pools, families=RULES, delta=DELTA)
+    retain, test = accuracy_ratios(unlearned, accuracy)
+    return credits(epsilon, len(unlearned)) * retain * test
+
+
+def quick_score(unlearned: Outputs, retrained: Outputs, accuracy: Outputs) -> float:
+    """The score, up to the evaluator's rounding, in a tenth of the time."""
+    return float(_parts(unlearned, retrained, accuracy).mean())
+
+
+def _quantile(confidence: float) -> float:
+    """How many standard deviations an interval reaches to either side."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence: expected a number between 0 and 1, found {confidence}")
+    return float(t.ppf((1 + confidence) / 2, DEGREES_OF_FREEDOM))

@@ -1,0 +1,119 @@
+"""The columns of a comparison: their names, their headings, and where their figures come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoring.reports.record import Accuracies, Report
+from scoring.reports.recording import accuracies, floor_of
+from scoring.run import Reference
+
+Figures = dict[str, float | None]
+"""A row's figures by the names of their columns."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Attributes:
+        heading: short.
+        digits: behind the point.
+    """
+
+    heading: str
+    digits: int = 3
+
+
+COLUMNS = {
+    "quality": Column("forgetting quality", 4),
+    "retain": Column("retain"),
+    "forget": Column("forget"),
+    "test": Column("test"),
+    "epsilon": Column("median epsilon", 2),
+    "attack": Column("attack"),
+    "population": Column("population attack"),
+    "u_lira": Column("U-LiRA"),
+    "u_lira_tpr": Column("U-LiRA TPR"),
+    "klom": Column("KLoM", 2),
+    "klom_test": Column("KLoM test", 2),
+    "relearned": Column("after relearning"),
+    "ks_p": Column("KS p"),
+    "utility": Column("model utility"),
+    "time": Column("time", 2),
+}
+"""All columns that can be chosen, by name."""
+
+ALWAYS = ("retain", "forget", "test")
+
+
+def usual(reports: list[Report]) -> tuple[str, ...]:
+    """The columns that a terminal has room for: those that say most on this kind of task."""
+    first = next(iter(reports), None)
+    if first and first.relearning:
+        return (*ALWAYS, "relearned", "time")
+    if first and first.text and first.text.forget_quality is not None:
+        return (*ALWAYS, "ks_p", "time")
+    return (*ALWAYS, "epsilon", "time")
+
+
+def figures_of(report: Report) -> Figures:
+    """The figures of a submission, the score among them."""
+    pool, text = report.unlearned, report.text
+    return {
+        "score": pool.score.value,
+        "quality": pool.score.forgetting_quality,
+        **_accuracies(pool.accuracy),
+        "epsilon": pool.epsilon.median,
+        **report.judges,
+        "relearned": report.relearning.unlearned[-1] if report.relearning else None,
+        "ks_p": text.forget_quality if text else None,
+        "utility": text.utility if text else None,
+        "time": report.time.ratio,
+    }
+
+
+def reference_rows(
+    reference: Reference, judged: Mapping[str, Mapping[str, float | None]], reports: list[Report]
+) -> dict[str, Figures]:
+    """The figures of the ceiling and of the floor.
+
+    Args:
+        reference: what submissions are held against.
+        judged: what other judges say of "ceiling" and "floor".
+        reports: of the submissions. What was asked of retrained and original models beside the score is in each.
+    """
+    ceiling, floor = reference.ceiling, floor_of(reference.floor)
+    relearning, text = next(((one.relearning, one.text) for one in reports), (None, None))
+    return {
+        "ceiling": {
+            "score": ceiling.value,
+            "quality": ceiling.forgetting_quality,
+            **_accuracies(accuracies(reference.retrained)),
+            "epsilon": float(np.median(ceiling.epsilon)),
+            **judged["ceiling"],
+            "relearned": relearning.retrained[-1] if relearning else None,
+            "ks_p": text.retrained_quality if text else None,
+            "utility": text.retrained_utility if text else None,
+        },
+        "floor": {
+            "score": floor.score.value,
+            "quality": floor.score.forgetting_quality,
+            **_accuracies(floor.accuracy),
+            "epsilon": floor.epsilon_median,
+            **judged["floor"],
+            "relearned": relearning.original[-1] if relearning else None,
+            "utility": text.original_utility if text else None,
+        },
+    }
+
+
+def shown(figures: Mapping[str, float | None], name: str) -> str:
+    """A figure as a table shows it; nothing where there is none."""
+    value = figures.get(name)
+    return "" if value is None else f"{value:.{COLUMNS[name].digits}f}"
+
+
+def _accuracies(accuracy: Accuracies) -> Figures:
+    return {name: getattr(accuracy, name) for name in ALWAYS}

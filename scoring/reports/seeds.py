@@ -1,0 +1,134 @@
+"""Several seeds: an original and pools for each, and the mean over them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from rich.table import Table
+from rich.text import Text
+
+from scoring.judging.groups import groups
+from scoring.judging.interval import mean_of
+from scoring.reports.place import write_together
+from scoring.reports.record import Report
+from scoring.reports.recording import interval_of
+from scoring.run import Result
+from starter_kit.errors import quoted
+
+FILE = "seeds.json"
+SEEDS_SCHEMA: Literal[1] = 1
+
+
+class SeedsRow(BaseModel):
+    """A submission's scores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    scores: list[float] = Field(description="One per seed.")
+    intervals: list[tuple[float, float] | None] = Field(description="Of each score, at 95 % confidence.")
+    mean: float
+    deviation: float | None = Field(description="Standard deviation between seeds; null for a single one.")
+    interval: tuple[float, float] | None = Field(description="Of the mean, over other pools from these originals.")
+    group: int | None = Field(description="From 1 for the best; those in one group cannot be told apart.")
+
+
+class SeedsRecord(BaseModel):
+    """The content of seeds.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = SEEDS_SCHEMA
+    task: str
+    models: int
+    seeds: list[int]
+    ceilings: list[float] = Field(description="One per seed.")
+    rows: list[SeedsRow] = Field(description="The best mean first.")
+
+
+def record_of_seeds(runs: Sequence[Sequence[Result]]) -> SeedsRecord:
+    """The record of the same submissions on at least two seeds. One that failed on a seed is left out.
+
+    Args:
+        runs: the results by seed, at least one each.
+    """
+    by_name = [{result.submission.name: result for result in results} for results in runs]
+    names = set.intersection(*map(set, by_name))
+    results = {name: [of_seed[name] for of_seed in by_name] for name in names}
+    spreads = {
+        name: mean_of([one.spread for one in of_name if one.spread])
+        for name, of_name in results.items()
+        if all(one.spread for one in of_name)
+    }
+    group = groups(spreads) if len(spreads) == len(names) > 1 else {}
+    rows = [_row(name, of_name, group.get(name)) for name, of_name in results.items()]
+    references = [of_seed[0].reference for of_seed in runs]
+    return SeedsRecord(
+        task=references[0].pools.task.name,
+        models=len(references[0].retrained),
+        seeds=[one.pools.setting.seed for one in references],
+        ceilings=[one.ceiling.value for one in references],
+        rows=sorted(rows, key=lambda row: -row.mean),
+    )
+
+
+def _row(name: str, results: Sequence[Result], group: int | None) -> SeedsRow:
+    scores = [one.unlearned.score.value for one in results]
+    spreads = [one.spread for one in results if one.spread]
+    return SeedsRow(
+        name=name,
+        scores=scores,
+        intervals=[interval_of(one.spread) for one in results],
+        mean=mean(scores),
+        deviation=stdev(scores),
+        interval=interval_of(mean_of(spreads)) if len(spreads) == len(scores) else None,
+        group=group,
+    )
+
+
+def table(record: SeedsRecord) -> Table:
+    """The scores of each seed with their mean."""
+    seeds = ", ".join(map(str, record.seeds))
+    table = Table(title=Text(f"{quoted(record.task)}, seeds {seeds}, {record.models} models per pool"), box=None)
+    ceilings = " / ".join(f"{value:.4f}" for value in record.ceilings)
+    table.caption = (
+        f"Ceilings: {ceilings}. ± is the standard deviation between seeds, each of which has another original model;\n"
+        "the interval covers chance in the pools of these originals only (95 %)."
+    )
+    grouped = any(row.group for row in record.rows)
+    if grouped:
+        table.add_column("")
+    table.add_column("submission")
+    for heading in ("mean", "±", "from", "to", *(f"seed {seed}" for seed in record.seeds)):
+        table.add_column(heading, justify="right")
+    for row in record.rows:
+        figures = [row.mean, row.deviation or 0.0, *(row.interval or ()), *row.scores]
+        cells = [f"{figure:.4f}" for figure in figures]
+        cells[2:2] = [] if row.interval else ["", ""]
+        table.add_row(*([str(row.group)] if grouped else []), Text(quoted(row.name)), *cells)
+    return table
+
+
+def write(record: SeedsRecord, folder: Path) -> None:
+    """Put seeds.json into ``folder``.
+
+    Raises:
+        MachineError: the folder cannot be created or written.
+    """
+    write_together(folder, {FILE: record.model_dump_json(indent=2).encode()})
+
+
+def row_of(report: Report, group: Mapping[str, int]) -> SeedsRow:
+    """The row of a submission that was scored on a single seed."""
+    value, name = report.unlearned.score.value, report.submission.name
+    return SeedsRow(
+        name=name,
+        scores=[value],
+        intervals=[report.interval],
+        mean=value,
+        deviation=None,
+        interval=report.interval,
+        group=group.get(name),
+    )

@@ -1,0 +1,133 @@
+"""What a search for constants found: a table, tuning.json, a picture, and the tuned submission."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from rich.table import Table
+from rich.text import Text
+
+from scoring.reports.pictures import CEILING, SUBMISSION, png_of, title_of
+from scoring.reports.place import write_together
+from scoring.tuning.constants import Number, with_constants
+from scoring.tuning.search import MODELS, TUNING_SEED, Trial, Tuning
+from starter_kit.errors import InputError, quoted
+
+FILES = ("tuning.json", "tuning.png")
+
+SUFFIX = "_tuned"
+MARK = "Found by make tune"
+"""How a tuned submission's comment begins. A file without it is nobody's to overwrite."""
+
+
+def table(tuning: Tuning) -> Table:
+    """All trials, the best one in bold."""
+    name = quoted(tuning.submission.name)
+    table = Table(title=Text(f"{name}: {len(tuning.trials)} trials with {MODELS} models, seed {TUNING_SEED}"), box=None)
+    table.caption = f"Trial 0 has the file's own constants. The ceiling of {MODELS} models is {tuning.ceiling:.4f}."
+    table.add_column("trial", justify="right")
+    for constant in tuning.constants:
+        table.add_column(Text(constant.name.lower().replace("_", "\n")), justify="right")
+    for heading in ("score", "time"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for trial in tuning.trials:
+        score = "" if trial.score is None else f"{trial.score:.4f}"
+        time = "" if trial.time is None else f"{trial.time:.2f}"
+        values = [f"{value:g}" for value in trial.values.values()]
+        remark = "" if trial.outcome == "scored" else trial.outcome
+        best = tuning.best is not None and trial.number == tuning.best.number
+        style = "bold" if best else "dim" if remark else ""
+        table.add_row(str(trial.number), *values, score, time, "best" if best else remark, style=style)
+    return table
+
+
+def line(trial: Trial) -> str:
+    """A trial in one line, for as long as the search goes on."""
+    values = ", ".join(f"{name} {value:g}" for name, value in trial.values.items())
+    came_of_it = trial.outcome if trial.score is None else f"score {trial.score:.4f}, time {trial.time or 0:.2f}"
+    return f"trial {trial.number}: {came_of_it}; {values}"
+
+
+def picture_of(tuning: Tuning) -> bytes:
+    """The score of each trial in their order, and by the value of each constant.
+
+    Returns:
+        A PNG.
+    """
+    panels = 1 + len(tuning.constants)
+    columns = min(panels, 3)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(4 * columns, 3.2 * rows + 0.4), layout="constrained", dpi=100)
+    figure.suptitle(f"{title_of(tuning.submission.name)}: {len(tuning.trials)} trials with {MODELS} models")
+    all_axes = np.atleast_1d(figure.subplots(rows, columns, sharey=True, squeeze=False).ravel())
+    scored = [trial for trial in tuning.trials if trial.score is not None]
+    scores = [trial.score or 0.0 for trial in scored]
+
+    first = all_axes[0]
+    first.plot([trial.number for trial in scored], scores, "o", color=SUBMISSION, alpha=0.7)
+    first.step(
+        [trial.number for trial in scored],
+        np.maximum.accumulate(scores or [0.0])[: len(scored)],
+        where="post",
+        color=SUBMISSION,
+        label="best so far",
+    )
+    first.set_xlabel("trial")
+    first.legend(frameon=False, loc="lower right")
+    for axes, constant in zip(all_axes[1:], tuning.constants, strict=False):
+        axes.plot([trial.values[constant.name] for trial in scored], scores, "o", color=SUBMISSION, alpha=0.7)
+        axes.axvline(constant.value, color=CEILING, linestyle="--", label="own value")
+        axes.set_xscale("log" if constant.log else "linear")
+        axes.set_xlabel(constant.name)
+        axes.legend(frameon=False)
+    for axes in all_axes[panels:]:
+        axes.set_visible(False)
+    for axes in all_axes[::columns]:
+        axes.set_ylabel("score")
+    for axes in all_axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    return png_of(figure)
+
+
+def write(tuning: Tuning, folder: Path) -> None:
+    """Put tuning.json and tuning.png into ``folder``, both or none.
+
+    Raises:
+        MachineError: the folder cannot be created or written.
+    """
+    record = {
+        "submission": tuning.submission.name,
+        "sha256": tuning.submission.sha256,
+        "seed": TUNING_SEED,
+        "models": MODELS,
+        "ceiling": tuning.ceiling,
+        "best": tuning.best.number if tuning.best else None,
+        "trials": [asdict(trial) for trial in tuning.trials],
+    }
+    write_together(folder, {"tuning.json": json.dumps(record, indent=2).encode(), "tuning.png": picture_of(tuning)})
+
+
+def place_of_tuned(path: Path) -> Path:
+    """Where the tuned submission goes: beside the file that was tuned.
+
+    Raises:
+        InputError: a file is there that no search has written.
+    """
+    tuned = path.with_name(f"{path.stem}{SUFFIX}.py")
+    if tuned.exists() and MARK not in tuned.read_text(encoding="utf-8", errors="replace"):
+        raise InputError(f"{quoted(tuned)} is in the way: no search has written it. Rename it.")
+    return tuned
+
+
+def write_tuned(tuning: Tuning, values: Mapping[str, Number], task: str, place: Path) -> None:
+    """Write the submission with other constants to its place.
+
+    Raises:
+        MachineError: it cannot be written.
+    """
+    remark = f"{MARK}: {len(tuning.trials)} trials on {task}, seed {TUNING_SEED}, {MODELS} models per pool."
+    write_together(place.parent, {place.name: with_constants(tuning.submission, values, remark).source.encode()})

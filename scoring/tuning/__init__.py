@@ -1,0 +1,1 @@
+"""Tuning: the best constants of a submission for a task, by scores with few models."""

@@ -1,0 +1,163 @@
+"""The search: Optuna proposes constants, and a score with few models on a seed of its own judges them.
+
+A search leaves nothing but models in the store. Optuna proposes the same again to whoever reports the same, so a search
+that was stopped goes through its finished trials in seconds, and continues.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from scoring.judging.score import score
+from scoring.judging.time import BUDGET, ratio_of
+from scoring.run import Reference, prepare
+from scoring.running.pools import Pools
+from scoring.running.progress import Progress
+from scoring.tuning.constants import Constant, Number, constants_of, with_constants
+from scoring.untrusted.submission import Submission, read
+from starter_kit.errors import InputError, MachineError, SubmissionError, UnsuitedError
+from starter_kit.extras import how_to_install
+
+if TYPE_CHECKING:
+    import optuna
+
+TUNING_SEED = 1000
+"""The seed of the original, the pools and the runs that constants are tuned on. No score that counts uses it."""
+
+MODELS = 32
+"""Models per pool of a trial."""
+
+STAGES = (2, 8, MODELS)
+"""After how many models a trial may be stopped: the first ones show whether it keeps to the time budget."""
+
+OF_FAILURE = -1e9
+"""What Optuna is told of a failed trial: less than of any trial over the budget, which is told minus its time."""
+
+Outcome = Literal["scored", "stopped early", "too slow", "failed"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One choice of constants, and what came of it.
+
+    Attributes:
+        number: from 0, which has the file's own constants.
+        values: the constants by name.
+        outcome: only "scored" has a score; "stopped early" if its first models were no better than others' first.
+        score: with ``MODELS`` models.
+        time: of a run, over that of retraining; None if it failed.
+        reason: why it failed.
+    """
+
+    number: int
+    values: dict[str, Number]
+    outcome: Outcome
+    score: float | None = None
+    time: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A finished search.
+
+    Attributes:
+        submission: the file.
+        constants: what was searched.
+        trials: all of them, in order.
+        ceiling: what retrained models score against each other here.
+    """
+
+    submission: Submission
+    constants: tuple[Constant, ...]
+    trials: tuple[Trial, ...]
+    ceiling: float
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the highest score, the first of several; None if none has a score."""
+        scored = [trial for trial in self.trials if trial.score is not None]
+        return max(scored, key=lambda trial: trial.score or 0.0, default=None)
+
+
+def search(path: Path, pools: Pools, trials: int, show: Callable[[Trial], None], quiet: Progress) -> Tuning:
+    """Search the constants of the submission at ``path``.
+
+    Args:
+        path: the file.
+        pools: of the tuning seed.
+        trials: how many choices of constants to try, the file's own among them.
+        show: told of each trial when it ends.
+        quiet: the progress of the trials' own pools.
+
+    Raises:
+        SubmissionError: it has no constants to tune, or fails as it is.
+        InputError: Optuna is not installed, or the task has no retrained models.
+        MachineError: this machine failed.
+    """
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise InputError(f"Tuning needs Optuna. {how_to_install('optuna')}") from error
+    submission = read(path)
+    constants = constants_of(submission)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=0),
+        # It stops a trial if half of the others were better at the same stage.
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
+    )
+    study.enqueue_trial({constant.name: constant.value for constant in constants})
+    reference = prepare(pools.of(submission), MODELS)
+    reference = replace(reference, pools=replace(reference.pools, progress=quiet))
+    found = []
+    for _ in range(trials):
+        proposed = study.ask()
+        values = {constant.name: constant.rounded(_suggested(proposed, constant)) for constant in constants}
+        trial = _tried(with_constants(submission, values), values, proposed, reference)
+        found.append(trial)
+        show(trial)
+        if trial.outcome == "stopped early":
+            study.tell(proposed, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(proposed, _worth(trial))
+    return Tuning(submission, constants, tuple(found), reference.ceiling.value)
+
+
+def _suggested(proposed: "optuna.Trial", constant: Constant) -> Number:
+    if constant.whole:
+        return proposed.suggest_int(constant.name, int(constant.low), int(constant.high), log=constant.log)
+    return proposed.suggest_float(constant.name, constant.low, constant.high, log=constant.log)
+
+
+def _tried(submission: Submission, values: dict[str, Number], proposed: "optuna.Trial", reference: Reference) -> Trial:
+    """Run a choice of constants, stage by stage."""
+    number = proposed.number
+    for models in STAGES:
+        try:
+            outputs = reference.pools.unlearned(submission, models).outputs
+        except (UnsuitedError, MachineError):
+            raise
+        except SubmissionError as error:
+            if number == 0:
+                raise
+            return Trial(number, values, "failed", reason=str(error))
+        ratio = ratio_of(outputs)
+        time = ratio.value if ratio else None
+        if ratio and (ratio.verdict == "over" or (models == MODELS and ratio.value > BUDGET)):
+            return Trial(number, values, "too slow", time=time)
+        against = (pool.take(slice(models)) for pool in (reference.retrained, reference.accuracy))
+        value = score(outputs, *against).value
+        proposed.report(value, models)
+        if models < MODELS and proposed.should_prune():
+            return Trial(number, values, "stopped early", time=time)
+    return Trial(number, values, "scored", score=value, time=time)
+
+
+def _worth(trial: Trial) -> float:
+    """What Optuna is to maximise: a score, and below all scores what keeps nearer to the budget."""
+    if trial.score is not None:
+        return trial.score
+    return OF_FAILURE if trial.time is None else -trial.time
