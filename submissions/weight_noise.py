@@ -1,0 +1,23 @@
+"""Multiply each weight by one plus a little noise, and train nothing.
+
+Why it is here: on digits this scores higher than fine-tuning, although it uses neither set, and whoever reads a score
+should know that. Noise spreads the answers of the unlearned models as chance spreads those of retrained ones, and a
+rule that sees one answer can then hardly tell them apart.
+
+Source: the kit.
+Cost: none; it runs no example through the network.
+"""
+
+import torch
+
+NOISE = 0.1
+
+RANGES = {"NOISE": (0.01, 0.5)}
+
+
+@torch.no_grad()
+def unlearning(net, retain, forget, val):
+    """Scale each weight by its own random factor."""
+    for weight in net.parameters():
+        weight.mul_(1 + NOISE * torch.randn_like(weight))
+    return net
