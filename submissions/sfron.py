@@ -11,7 +11,7 @@ count. On digits they are 47 steps and 10 ascents; 1,500 steps would take longer
 Source: SFR-on of Huang et al., "Unified Gradient-Based Machine Unlearning with Remain Geometry Enhancement" (2024),
 with the constants of its public code for CIFAR-10. Its average of old and new weights does nothing at its coefficient
 of 1 and is left out.
-Cost: 5.3 passes over the retain set, and one forget batch in five steps; slightly over the competition's budget.
+Cost: 5.3 passes over the retain set and one forget batch in five steps, about all of the competition's budget.
 """
 
 import math

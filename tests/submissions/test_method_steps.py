@@ -23,6 +23,7 @@ RETAIN, FORGET, VALIDATION = 300, 20, 70
 R = math.ceil(RETAIN / 64)
 F = math.ceil(FORGET / 64)
 V = math.ceil(VALIDATION / 64)
+R128 = math.ceil(RETAIN / 128)
 R256 = math.ceil(RETAIN / 256)
 BUDGET = 6
 """Training passes over the retain set: the competition allows a fifth of its 30 epochs."""
@@ -55,6 +56,12 @@ STEPS = {
     "finetune_last_layers": [(0.01, 10 * R)],
     "retrain_last_layers": [(0.01, 10 * R)],
     "zero_half_of_weights": cosine(1e-4, 5 * R, 1, end=1e-5),
+    "srl": [(0.1, 5 * math.ceil((RETAIN + FORGET) / 256))],
+    "sfron": [(rate, 2 if step % 5 == 0 else 1) for step, (rate, _) in enumerate(cosine(0.01, round(4.3 * R128), 1))],
+    "lotus": [(1e-4, 10 * math.ceil((0.3 * RETAIN + FORGET) / 128))],
+    "amun": [(0.01 / 10**epoch, math.ceil((RETAIN + 2 * FORGET) / 128)) for epoch in range(10)],
+    "rum": [(0.1, (10 + 5) * math.ceil((RETAIN + math.ceil(FORGET / 3)) / 256))],
+    **{name: [] for name in ("fisher_noise", "ssd", "weight_noise")},
 }
 """Learning rates with the number of steps at each, in order: as published, or as the file says that it differs."""
 

@@ -33,12 +33,16 @@ REFUSES = {
 """What methods say that need layers which these networks lack."""
 
 REFUSES_SEQUENCES = REFUSES | {
+    "amun": "This method changes inputs a little, and inputs of this task are tokens.",
     "prune_refill_entropy": (
         "This method weights examples by their class, and an example of this task has no single class."
     ),
 }
 
-RUN_ANYWHERE = {"finetune", "gradient_ascent", "identity", "neggrad_plus", "random_labels", "retrain", "salun", "scrub"}
+RUN_ANYWHERE = {
+    *("finetune", "gradient_ascent", "identity", "neggrad_plus", "random_labels", "retrain", "salun", "scrub"),
+    *("fisher_noise", "influence", "lotus", "rum", "sfron", "srl", "ssd", "weight_noise"),
+}
 """Some methods that run on any network. A new method may refuse one, in a sentence, without being listed here."""
 
 FEATURES, CLASSES = 12, 4

@@ -26,6 +26,9 @@ NEEDS_MORE_STEPS = {
 }
 """They need the 300 steps per epoch of the competition to recover accuracy; digits has 21."""
 
+DESTROYS_WITH_PUBLISHED_CONSTANTS = {"ssd"}
+"""It dampens far more weights if one writer is forgotten than if random examples are."""
+
 USES_THE_FORGET_SET_ALONE = {"gradient_ascent", "random_labels"}
 """With one example to forget there is nothing that they can train on, because batch norm cannot."""
 
@@ -56,7 +59,7 @@ def test_a_submission_on_digits(store, path):
     assert distinct == (1 if path.stem in LEAVES_THE_MODEL_ALONE else MODELS)
     if path.stem not in LEAVES_THE_MODEL_ALONE:
         assert not np.allclose(outputs.forget_confidence[0], original.answers["forget_confidence"][0])
-    least = 0.3 if path.stem in NEEDS_MORE_STEPS else 0.85
+    least = 0.3 if path.stem in NEEDS_MORE_STEPS | DESTROYS_WITH_PUBLISHED_CONSTANTS else 0.85
     assert outputs.retain_accuracy.mean() >= least
     assert outputs.test_accuracy.mean() >= least
     assert len(set(outputs.seeds.tolist())) == MODELS
@@ -104,6 +107,7 @@ AUTHORS = tasks.load("authors")
 RUNS_ON_TEXT = {
     *("counterfacts", "dpo_dont_know", "grad_diff", "npo", "refusal_by_reward", "rmu", "simnpo"),
     *("finetune", "gradient_ascent", "identity", "neggrad_plus", "random_labels", "salun", "scrub", "template"),
+    *("fisher_noise", "influence", "lotus", "rum", "sfron", "srl", "ssd", "weight_noise"),
 }
 """Some of the methods that run on text. A new one may refuse it, in a sentence, without being listed here."""
 

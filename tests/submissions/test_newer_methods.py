@@ -1,0 +1,415 @@
+"""What each newer method does that no other does, against formulas and naive computations."""
+
+import ast
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, one_hot
+from torch.utils.data import TensorDataset
+
+from starter_kit import tasks
+from starter_kit.examples import ExampleLoader
+from starter_kit.training import seed_everything, train
+from tests.submissions.test_methods import ROOT, loss, method, probabilities, weights
+from tests.toys import part, sequence_task
+
+NEWER = ["amun", "fisher_noise", "influence", "lotus", "rum", "sfron", "srl", "ssd", "weight_noise"]
+
+PIXELS = 16
+"""The range of the inputs of digits."""
+
+
+@pytest.fixture(scope="module")
+def original():
+    """The task `digits` and its original model."""
+    task = tasks.load("digits")
+    seed_everything(0)
+    net = task.network()
+    train(net, task.train, task.recipe)
+    return task, net.train()
+
+
+@pytest.fixture
+def net(original):
+    seed_everything(1)
+    return copy.deepcopy(original[1])
+
+
+@pytest.fixture
+def sets(original):
+    """The retain, forget and validation sets."""
+    task = original[0]
+    return task.retain, task.forget, task.validation
+
+
+@pytest.fixture
+def loaders(sets):
+    return [ExampleLoader(examples) for examples in sets]
+
+
+def squared_gradients(net, examples):
+    """For each weight tensor, the squared gradient of the mean loss over all examples."""
+    net = copy.deepcopy(net).eval()
+    cross_entropy(net(examples.inputs), examples.targets).backward()
+    return [weight.grad**2 for weight in net.parameters()]
+
+
+def in_one_column(tensors):
+    return torch.cat([tensor.detach().flatten() for tensor in tensors])
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_the_ranges_are_literal_and_hold_the_published_constants(name):
+    tree = ast.parse((ROOT / f"submissions/{name}.py").read_text())
+    constants = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}
+    ranges = ast.literal_eval(constants.pop("RANGES"))
+    assert 1 <= len(ranges) <= 4
+    for constant, (low, high) in ranges.items():
+        value = ast.literal_eval(constants[constant])
+        assert low <= value <= high
+        assert low < high
+        assert {type(low), type(high)} == {type(value)}, constant
+
+
+def test_srl_labels_retain_truly_and_forget_at_random_in_one_pass(sets):
+    module, (retain, forget, _) = method("srl"), sets
+    forget = part(forget, 0, 90)
+    drawn = []
+    for _ in range(20):
+        batches = [
+            (targets, forgotten, module.relabelled(targets, forgotten, 10))
+            for _, targets, forgotten in module.mixed_batches(retain, forget)
+        ]
+        assert all(0 < int(forgotten.sum()) < len(forgotten) for _, forgotten, _ in batches), "each batch mixes both"
+        true, forgotten, used = (torch.cat(column) for column in zip(*batches, strict=True))
+        assert torch.equal(true[~forgotten].sort().values, retain.targets.sort().values)
+        assert torch.equal(true[forgotten].sort().values, forget.targets.sort().values)
+        assert torch.equal(used[~forgotten], true[~forgotten])
+        drawn.append((used != true)[forgotten])
+    assert float(torch.cat(drawn).double().mean()) == pytest.approx(0.9, abs=0.03)
+
+
+def test_srl_and_rum_draw_nothing_where_nothing_is_asked():
+    examples = sequence_task().forget
+    marks = torch.arange(len(examples)) % 2 == 0
+    for name in ("srl", "rum"):
+        used = method(name).relabelled(examples.targets, marks, 8)
+        assert torch.equal(used[~marks], examples.targets[~marks])
+        assert torch.equal(used == -100, examples.targets == -100)
+        assert not torch.equal(used[marks], examples.targets[marks])
+
+
+def test_srl_confuses_the_forget_set_and_keeps_the_rest(net, loaders):
+    before = loss(net, loaders[1])
+    method("srl").unlearning(net, *loaders)
+    assert loss(net, loaders[1]) > 3 * before
+    assert float((probabilities(net, loaders[0]).argmax(dim=1) == loaders[0].dataset.targets).double().mean()) > 0.95
+
+
+def test_the_fisher_information_is_the_expectation_over_the_models_labels():
+    """The public code computes it with a backward pass for each class."""
+    module, net = method("fisher_noise"), nn.Linear(4, 3)
+    inputs, targets = torch.randn(20, 4), torch.zeros(20, dtype=torch.long)
+    means = net(inputs).softmax(dim=1).detach().mean(dim=0)
+    expected = [torch.zeros_like(weight) for weight in net.parameters()]
+    for label, probability in enumerate(means):
+        net.zero_grad()
+        cross_entropy(net(inputs), torch.full_like(targets, label)).backward()
+        for total, weight in zip(expected, net.parameters(), strict=True):
+            total += probability * weight.grad**2
+    seed_everything(0)
+    drawn = [module.fisher(net, TensorDataset(inputs, targets)) for _ in range(2000)]
+    assert {classes for _, classes in drawn} == {3}
+    found = [torch.stack(column).mean(dim=0) for column in zip(*(one for one, _ in drawn), strict=True)]
+    torch.testing.assert_close(in_one_column(found), in_one_column(expected), rtol=0.12, atol=1e-4)
+
+
+def test_the_variance_of_fisher_noise_has_the_published_limits_and_factors():
+    module = method("fisher_noise")
+    module.ALPHA = 1.0
+    kernel = torch.tensor([[0.1, 0.1], [0.0, 0.1]])
+    expected = torch.tensor([[10.0, 10.0], [505.0, 505.0]])
+    torch.testing.assert_close(module.variance(kernel, classes=10), expected)
+    torch.testing.assert_close(module.variance(kernel, classes=2), 10 * torch.tensor([[10.0, 10.0], [55.0, 55.0]]))
+    torch.testing.assert_close(module.variance(torch.tensor([0.1, 0.0]), classes=10), torch.tensor([100.0, 1e4]))
+
+
+def test_noise_is_larger_where_the_fisher_information_is_smaller(net, loaders):
+    module, before = method("fisher_noise"), weights(net)
+    information, classes = module.fisher(net.eval(), loaders[0].dataset)
+    module.fisher = lambda net, examples: (information, classes)
+    module.ALPHA = 1e-6
+    moves = []
+    for _ in range(40):
+        tried = copy.deepcopy(net)
+        module.unlearning(tried, *loaders)
+        moves.append({name: tensor.detach() - before[name] for name, tensor in tried.named_parameters()})
+    for name, of_weight in zip(before, information, strict=True):
+        spread = torch.stack([move[name] for move in moves]).std(dim=0)
+        inverse = 1 / of_weight.clamp(min=1e-3)
+        if of_weight.ndim > 1:
+            spread, inverse = spread.square().mean(dim=1).sqrt(), inverse.mean(dim=1)
+        ranks = torch.stack([spread.flatten().argsort().argsort(), inverse.flatten().argsort().argsort()]).float()
+        assert torch.corrcoef(ranks)[0, 1] > 0.4, name
+
+
+def test_influence_is_the_exact_inverse_of_the_outer_products():
+    module, net = method("influence"), nn.Linear(4, 3).double()
+    module.ITERATIONS, module.TOLERANCE, module.SCALE, module.EXAMPLES = 15, 1e-10, 7.0, 30
+    seed_everything(0)
+    retain, forget = (TensorDataset(torch.randn(n, 4).double(), torch.randint(3, (n,))) for n in (40, 10))
+    loaders = [torch.utils.data.DataLoader(examples, batch_size=8, shuffle=True) for examples in (retain, forget)]
+
+    def gradients(inputs, targets):
+        errors = net(inputs).softmax(dim=1) - one_hot(targets, 3)
+        return torch.cat([(errors[:, :, None] * inputs[:, None]).flatten(1), errors], dim=1).detach()
+
+    used = []
+    exact = module.times_hessian
+    module.times_hessian = lambda net, batches, vector: used.append(batches) or exact(net, batches, vector)
+    before = in_one_column(net.parameters())
+    v = 10 / 50 * (gradients(*forget.tensors).mean(dim=0) - gradients(*retain.tensors).mean(dim=0))
+    original = copy.deepcopy(net)
+    module.unlearning(net, *loaders, None)
+    inputs, targets = (torch.cat(column) for column in zip(*used[0], strict=True))
+    assert len(targets) == 30
+    moved, net = in_one_column(net.parameters()) - before, original
+    outer = gradients(inputs, targets)
+    hessian = torch.eye(15).double() + outer.T @ outer / 30
+    torch.testing.assert_close(moved, 7.0 * torch.linalg.solve(hessian, v), rtol=1e-6, atol=1e-9)
+
+
+def test_influence_makes_the_forget_set_less_likely_and_solves_nearly_exactly(net, loaders):
+    module, before = method("influence"), [loss(net, loader) for loader in loaders[:2]]
+    net.eval()
+    v = module.mean_gradient(net, loaders[1]) - module.mean_gradient(net, loaders[0])
+    batches = list(loaders[0])
+    step = module.solve(lambda vector: module.times_hessian(net, batches, vector), v)
+    assert (module.times_hessian(net, batches, step) - v).norm() < 0.01 * v.norm()
+    module.unlearning(net, *loaders)
+    after = [loss(net, loader) for loader in loaders[:2]]
+    assert after[1] - before[1] > 2 * (after[0] - before[0])
+
+
+def test_ssd_dampens_exactly_the_weights_that_the_formula_names(net, sets):
+    retain, forget = part(sets[0], 0, 90), part(sets[1], 0, 30)
+    everything = retain.with_columns(torch.cat(pair) for pair in zip(retain.columns, forget.columns, strict=True))
+    to_forget, to_all = squared_gradients(net, forget), squared_gradients(net, everything)
+    before = list(weights(net).values())
+    method("ssd").unlearning(net, ExampleLoader(retain), ExampleLoader(forget), None)
+    dampened = 0
+    for weight, old, forgotten, every in zip(net.parameters(), before, to_forget, to_all, strict=True):
+        # Whether a weight at the threshold is chosen depends on rounding.
+        clear = (forgotten / (10 * every) - 1).abs() > 1e-3
+        chosen = forgotten > 10 * every
+        expected = torch.where(chosen, old * (every / forgotten), old)
+        torch.testing.assert_close(weight[clear].detach(), expected[clear], rtol=1e-3, atol=1e-8)
+        assert torch.equal(weight[clear & ~chosen], old[clear & ~chosen])
+        dampened += int(chosen.sum())
+    assert 0 < dampened < 0.9 * sum(old.numel() for old in before)
+
+
+def test_sfron_masks_what_matters_more_to_the_retain_set(net, sets):
+    module, retain, forget = method("sfron"), part(sets[0], 0, 90), part(sets[1], 0, 30)
+    masks = module.find_masks(net, *(torch.utils.data.DataLoader(some, 128) for some in (retain, forget)))
+    ratios = [
+        (gone + 1e-15) / (kept + 1e-15)
+        for gone, kept in zip(squared_gradients(net, forget), squared_gradients(net, retain), strict=True)
+    ]
+    clear = (in_one_column(ratios) - 1).abs() > 1e-3
+    assert torch.equal(in_one_column(masks)[clear], (in_one_column(ratios) >= 1)[clear])
+    before = list(weights(net).values())
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    loss_before = loss(net, ExampleLoader(forget))
+    module.ascend(net, optimizer, (forget.inputs, forget.targets), 25.0, masks)
+    assert loss(net, ExampleLoader(forget)) > loss_before
+    moves = in_one_column(net.parameters()) - in_one_column(before)
+    assert not moves[~in_one_column(masks)].any()
+    assert 0 < moves.norm() <= 0.1 * 7.0 + 1e-4, "clipped"
+
+
+def test_sfron_weights_examples_by_the_inverse_root_of_their_loss():
+    module = method("sfron")
+    logits = torch.tensor([[3.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], requires_grad=True)
+    targets = torch.tensor([0, 0, 0])
+    losses = cross_entropy(logits, targets, reduction="none").detach()
+    shares = losses**-0.5 / (losses**-0.5).sum()
+    found = module.adaptive_loss(logits, targets)
+    torch.testing.assert_close(found.detach(), (shares * losses).sum())
+    # The weights themselves are constants: the gradient is that of the weighted sum.
+    (gradient,) = torch.autograd.grad(found, logits)
+    errors = logits.detach().softmax(dim=1) - one_hot(targets, 2)
+    torch.testing.assert_close(gradient, shares[:, None] * errors)
+
+
+def test_sfron_ascends_on_a_single_example_with_the_statistics_as_they_are(net, sets):
+    module, forget = method("sfron"), part(sets[1], 0, 1)
+    before = {name: tensor.clone() for name, tensor in net.named_buffers()}
+    masks = [torch.ones_like(weight, dtype=torch.bool) for weight in net.parameters()]
+    module.ascend(net, torch.optim.SGD(net.parameters(), lr=0.01), (forget.inputs, forget.targets), 25.0, masks)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.named_buffers())
+    assert net.training
+
+
+def test_lotus_smooths_the_more_the_better_the_forget_set_is_known():
+    module = method("lotus")
+    assert module.temperature(0.0) == 1
+    assert module.temperature(0.25) == pytest.approx(math.exp(2 * 0.25))
+    assert module.temperature(-0.005) < 1
+
+
+def test_lotus_teaches_drawn_classes_on_retain_and_soft_answers_on_forget():
+    module = method("lotus")
+    seed_everything(0)
+    logits = torch.tensor([2.0, 0.0, 1.0]).expand(4000, 3)
+    forgotten = torch.arange(4000) % 2 == 0
+    flat, sharp = (module.smoothed(logits, forgotten, tau) for tau in (20.0, 1.0))
+    for answers in (flat, sharp):
+        torch.testing.assert_close(answers.sum(dim=1), torch.ones(4000))
+        assert torch.equal(answers[~forgotten].amax(dim=1), torch.ones(2000))
+        torch.testing.assert_close(answers[~forgotten].mean(dim=0), logits[0].softmax(dim=0), atol=0.03, rtol=0)
+    assert flat[forgotten].amax(dim=1).mean() < 0.4 < 0.7 < sharp[forgotten].amax(dim=1).mean()
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_lotus_stops_when_the_forget_set_is_known_worse_than_unseen_examples(behind, net, sets, monkeypatch):
+    retain, forget, val = sets
+    module, before = method("lotus"), weights(net)
+    if behind:
+        forget = forget.with_columns([forget.inputs, (forget.targets + 1) % 10, forget.image_id, forget.person_id])
+    passes = []
+    monkeypatch.setattr(module, "temperature", lambda excess: passes.append(excess) or 1.0)
+    module.unlearning(net, *map(ExampleLoader, (retain, forget, val)))
+    assert (passes == []) == behind
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.named_parameters()) == behind
+    steps_per_pass = math.ceil((int(0.3 * len(retain)) + len(forget)) / 128)
+    assert behind or len(passes) == 10 * steps_per_pass
+
+
+def test_amun_finds_the_boundary_of_a_linear_classifier():
+    """Its steps go straight to the boundary, each a tenth of a radius that is less than twice the distance."""
+    module, net = method("amun"), nn.Linear(2, 2)
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([[3.0, -4.0], [0.0, 0.0]]))
+        net.bias.zero_()
+    seed_everything(0)
+    inputs = torch.rand(200, 2) * 2 - 1
+    distance = (inputs @ net.weight[0]).abs().detach() / 5
+    # Near the edge of the range the way is bent.
+    inside = (inputs.abs().amax(dim=1) < 0.5) & (distance > 0.1)
+    corners = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
+    inputs, distance = torch.cat([inputs[inside], corners]), distance[inside]
+    targets = net(inputs).argmax(dim=1)
+    changed, labels = module.nearest_adversarial(net, inputs, targets)
+    assert torch.equal(labels, 1 - targets)
+    assert torch.equal(net(changed).argmax(dim=1), labels)
+    moved = (changed - inputs).norm(dim=1)[: len(distance)]
+    assert len(distance) > 20
+    assert torch.all(moved >= distance - 1e-5)
+    assert torch.all(moved <= 1.2 * distance + 1e-5)
+
+
+def test_amun_changes_pictures_little_and_their_label(net, sets):
+    module, forget = method("amun"), sets[1]
+    net.eval()
+    changed, labels = module.nearest_adversarial(net, forget.inputs, forget.targets)
+    assert len(labels) == len(forget), "each has one"
+    assert torch.all(labels != forget.targets)
+    assert torch.equal(net(changed).argmax(dim=1), labels)
+    assert 0 <= changed.min() <= changed.max() <= PIXELS
+    distance = (changed - forget.inputs).flatten(1).norm(dim=1)
+    between = (forget.inputs[:, None] - forget.inputs[None]).flatten(2).norm(dim=2)
+    between[forget.targets[:, None] == forget.targets[None]] = math.inf
+    assert torch.all(distance < between.amin(dim=1)), "nearer than the nearest digit of another class"
+    # Half of the way does not flip the label.
+    halfway = (forget.inputs + changed) / 2
+    assert float((net(halfway).argmax(dim=1) == forget.targets).double().mean()) > 0.9
+
+
+def test_amun_leaves_out_what_no_change_can_flip():
+    net = nn.Linear(2, 2)
+    with torch.no_grad():
+        net.weight.zero_()
+        net.bias.copy_(torch.tensor([1.0, 0.0]))
+    changed, labels = method("amun").nearest_adversarial(net, torch.rand(5, 2), torch.tensor([0, 0, 1, 0, 0]))
+    assert (len(changed), labels.tolist()) == (1, [0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [(torch.long, "inputs of this task are tokens"), (torch.float, "no single class")]
+)
+def test_amun_says_why_it_needs_pictures(kind, said):
+    loader = torch.utils.data.DataLoader(
+        TensorDataset(torch.ones(4, 3, dtype=kind), torch.ones(4, 3, dtype=torch.long))
+    )
+    with pytest.raises(NotImplementedError, match=said):
+        method("amun").unlearning(nn.Identity(), loader, loader, loader)
+
+
+def test_rum_unlearns_the_middle_third_before_the_most_memorised_one(net, loaders, monkeypatch):
+    module, (retain, forget) = method("rum"), (loader.dataset for loader in loaders[:2])
+    confidence = probabilities(net, ExampleLoader(forget, shuffle=False))[range(len(forget)), forget.targets]
+    stages = []
+    monkeypatch.setattr(module, "fine_tune", lambda net, examples: stages.append(("middle", examples)))
+    monkeypatch.setattr(module, "salun", lambda net, retain, forget: stages.append(("high", retain, forget)))
+    module.unlearning(net, *loaders)
+    assert [name for name, *_ in stages] == ["middle", "high"]
+    kept, high = stages[0][1].datasets
+    assert kept is stages[1][1] is retain
+    assert high is stages[1][2]
+    least_sure = confidence.argsort()
+    assert set(high.indices) == set(least_sure[: math.ceil(len(forget) / 3)].tolist())
+    thirds = module.thirds(confidence)
+    assert confidence[thirds[0]].max() <= confidence[thirds[1]].min()
+    assert confidence[thirds[1]].max() <= confidence[thirds[2]].min()
+    assert sorted(torch.cat(thirds).tolist()) == list(range(len(forget)))
+
+
+def test_rum_relabels_a_single_example(net, loaders, monkeypatch):
+    module, stages = method("rum"), []
+    monkeypatch.setattr(module, "fine_tune", lambda net, examples: stages.append("middle"))
+    monkeypatch.setattr(module, "salun", lambda net, retain, forget: stages.append(len(forget)))
+    module.unlearning(net, loaders[0], ExampleLoader(part(loaders[1].dataset, 0, 1)), loaders[2])
+    assert stages == [1]
+
+
+def test_rum_measures_confidence_over_what_is_asked():
+    task = sequence_task()
+    net = task.network()
+    found = method("rum").confidences(net, task.forget)
+    answers = net(task.forget.inputs).softmax(dim=1).detach()
+    for row, targets in enumerate(task.forget.targets):
+        asked = [float(answers[row, label, place]) for place, label in enumerate(targets.tolist()) if label != -100]
+        assert float(found[row]) == pytest.approx(sum(asked) / len(asked), rel=1e-5)
+
+
+def test_rum_trains_half_of_the_weights_that_influence_an_output(net, loaders):
+    module = method("rum")
+    masks = in_one_column(module.salient(net, loaders[1].dataset))
+    gradients = in_one_column(squared_gradients(net, loaders[1].dataset))
+    alive = gradients > 0
+    assert float(masks[alive].double().mean()) == pytest.approx(0.5, abs=0.01)
+    assert not masks[~alive].any()
+    assert gradients[masks].min() > 0.9 * gradients[alive & ~masks].max()
+    module.MOMENTUM = module.WEIGHT_DECAY = 0
+    before = in_one_column(net.parameters())
+    module.salun(net, *(loader.dataset for loader in loaders[:2]))
+    moves = in_one_column(net.parameters()) - before
+    assert not moves[~masks].any()
+    assert float((moves[masks] != 0).double().mean()) > 0.9
+
+
+def test_weights_are_scaled_by_a_tenth_of_noise(net, loaders):
+    before, buffers = weights(net), [tensor.clone() for tensor in net.buffers()]
+    with torch.no_grad():
+        net.fc.bias[0] = before["fc.bias"][0] = 0
+    method("weight_noise").unlearning(net, *loaders)
+    old, new = in_one_column(before.values()), in_one_column(net.parameters())
+    noise = new[old != 0] / old[old != 0] - 1
+    assert float(noise.mean()) == pytest.approx(0, abs=0.005)
+    assert float(noise.std()) == pytest.approx(0.1, rel=0.03)
+    assert not new[old == 0].any()
+    assert all(torch.equal(*pair) for pair in zip(net.buffers(), buffers, strict=True))
