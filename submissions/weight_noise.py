@@ -1,8 +1,8 @@
 """Multiply each weight by one plus a little noise, and train nothing.
 
 Why it is here: on digits this scores higher than fine-tuning, although it uses neither set, and whoever reads a score
-should know that. Noise spreads the answers of the unlearned models as chance spreads those of retrained ones, and a
-rule that sees one answer can then hardly tell them apart.
+should know that. The likely reason: noise spreads the answers of the unlearned models, as chance spreads those of
+retrained ones.
 
 Source: the kit.
 Cost: none; it runs no example through the network.

@@ -111,7 +111,9 @@ def test_srl_confuses_the_forget_set_and_keeps_the_rest(net, loaders):
 
 def test_the_fisher_information_is_the_expectation_over_the_models_labels():
     """The public code computes it with a backward pass for each class."""
+    seed_everything(0)
     module, net = method("fisher_noise"), nn.Linear(4, 3)
+    nn.init.normal_(net.weight)
     inputs, targets = torch.randn(20, 4), torch.zeros(20, dtype=torch.long)
     means = net(inputs).softmax(dim=1).detach().mean(dim=0)
     expected = [torch.zeros_like(weight) for weight in net.parameters()]
@@ -222,13 +224,13 @@ def test_sfron_masks_what_matters_more_to_the_retain_set(net, sets):
     clear = (in_one_column(ratios) - 1).abs() > 1e-3
     assert torch.equal(in_one_column(masks)[clear], (in_one_column(ratios) >= 1)[clear])
     before = list(weights(net).values())
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    loss_before = loss(net, ExampleLoader(forget))
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
+    loss_before = cross_entropy(net(forget.inputs), forget.targets).detach()
     module.ascend(net, optimizer, (forget.inputs, forget.targets), 25.0, masks)
-    assert loss(net, ExampleLoader(forget)) > loss_before
+    assert cross_entropy(net(forget.inputs), forget.targets) > loss_before
     moves = in_one_column(net.parameters()) - in_one_column(before)
     assert not moves[~in_one_column(masks)].any()
-    assert 0 < moves.norm() <= 0.1 * 7.0 + 1e-4, "clipped"
+    assert 0 < moves.norm() <= 1.001e-3 * 7.0, "clipped"
 
 
 def test_sfron_weights_examples_by_the_inverse_root_of_their_loss():

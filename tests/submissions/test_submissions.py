@@ -27,7 +27,7 @@ NEEDS_MORE_STEPS = {
 """They need the 300 steps per epoch of the competition to recover accuracy; digits has 21."""
 
 DESTROYS_WITH_PUBLISHED_CONSTANTS = {"ssd"}
-"""It dampens far more weights if one writer is forgotten than if random examples are."""
+"""On digits it dampens so many weights that accuracy is lost."""
 
 USES_THE_FORGET_SET_ALONE = {"gradient_ascent", "random_labels"}
 """With one example to forget there is nothing that they can train on, because batch norm cannot."""
