@@ -5,6 +5,9 @@ In every fifth step, a step up the loss of a forget batch comes first. Examples 
 weighted by its loss to the power of minus one half. The gradients are masked and clipped. As in the public code,
 momentum and weight decay reach all weights.
 
+A loss counts as at least SMALLEST_LOSS. In the public code an example whose loss is rounded to 0 outweighs all others,
+and as its gradient is 0 too, the step goes nowhere; on digits this happens.
+
 The source takes 1,500 steps, 4.3 passes over the retain set of CIFAR-10 without a tenth; here it is the passes that
 count. On digits they are 47 steps and 10 ascents; 1,500 steps would take longer than retraining.
 
@@ -26,6 +29,7 @@ BATCH_SIZE = 128
 STEPS_PER_ASCENT = 5
 ASCENT_WEIGHT = 25.0
 LOSS_EXPONENT = 0.5
+SMALLEST_LOSS = 1e-7
 MASK_RATIO = 1.0
 MAX_GRADIENT_NORM = 7.0
 LEARNING_RATE = 0.01
@@ -106,7 +110,7 @@ def adaptive_loss(logits, targets):
     """The mean of the examples' losses, each weighted by its own value to a negative power."""
     losses = cross_entropy(logits, targets, reduction="none").reshape(len(targets), -1)
     losses = losses.sum(dim=1) / (targets != NOT_ASKED).reshape(len(targets), -1).sum(dim=1)
-    emphasis = 1 / (losses.detach() ** LOSS_EXPONENT + TINY)
+    emphasis = losses.detach().clamp(min=SMALLEST_LOSS) ** -LOSS_EXPONENT
     return (emphasis / emphasis.sum() * losses).sum()
 
 

@@ -225,9 +225,12 @@ def test_sfron_masks_what_matters_more_to_the_retain_set(net, sets):
     assert torch.equal(in_one_column(masks)[clear], (in_one_column(ratios) >= 1)[clear])
     before = list(weights(net).values())
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
-    loss_before = cross_entropy(net(forget.inputs), forget.targets).detach()
+    losses = cross_entropy(net(forget.inputs), forget.targets, reduction="none").detach()
     module.ascend(net, optimizer, (forget.inputs, forget.targets), 25.0, masks)
-    assert cross_entropy(net(forget.inputs), forget.targets) > loss_before
+    rises = cross_entropy(net(forget.inputs), forget.targets, reduction="none").detach() - losses
+    assert (losses.clamp(min=1e-7) ** -0.5 * rises).sum() > 0, (
+        "what is climbed is the loss in which sure examples count more"
+    )
     moves = in_one_column(net.parameters()) - in_one_column(before)
     assert not moves[~in_one_column(masks)].any()
     assert 0 < moves.norm() <= 1.001e-3 * 7.0, "clipped"
@@ -245,6 +248,12 @@ def test_sfron_weights_examples_by_the_inverse_root_of_their_loss():
     (gradient,) = torch.autograd.grad(found, logits)
     errors = logits.detach().softmax(dim=1) - one_hot(targets, 2)
     torch.testing.assert_close(gradient, shares[:, None] * errors)
+
+
+def test_sfron_is_not_muted_by_an_example_without_loss():
+    logits = torch.tensor([[200.0, 0.0], [1.0, 0.0]], requires_grad=True)
+    (gradient,) = torch.autograd.grad(method("sfron").adaptive_loss(logits, torch.tensor([0, 0])), logits)
+    assert gradient[1].abs().min() > 1e-5
 
 
 def test_sfron_ascends_on_a_single_example_with_the_statistics_as_they_are(net, sets):
