@@ -43,7 +43,8 @@ STEPS = {
     "reinitialize_similar_gradients": [(1e-3 * factor / 3, R) for factor in (1, 2, 3, 2, 1)],
     "noise_class_weighted": cosine(7e-4, 4, R),
     "prune_refill_entropy": [(5e-4, int(3.2 * R))],
-    "transpose_or_pseudo_labels": cosine(1e-3, 3, R),
+    "transpose_kernels": cosine(1e-3, 3, R),
+    "pseudo_labels": cosine(1e-3, 3, R),
     "reset_ends_distill": [(9e-4, 3 * V), *cosine(1e-3, 3, R)],
     "noisy_random_layers": [(2e-4, 8 * R), (1e-3, R)],
     "reset_layers_distill": [(1e-3, R), *cosine(1e-3, 2, R), *cosine(1e-3, 2, R)],
@@ -139,12 +140,6 @@ def test_a_method_keeps_to_the_budget_or_says_that_it_does_not(name):
     cost = max(run(name, seed)[1] for seed in range(2))
     admits = re.search(r"over the (competition's )?budget|times the budget", cost_line(name))
     assert bool(admits) == (cost > BUDGET), (cost, cost_line(name))
-
-
-def test_both_ways_of_the_fifth_winner_keep_to_the_budget():
-    costs = {round(run("transpose_or_pseudo_labels", seed)[1], 1) for seed in range(6)}
-    assert len(costs) == 2
-    assert max(costs) <= BUDGET
 
 
 @pytest.mark.parametrize("name", sorted(PARTLY_FROZEN))

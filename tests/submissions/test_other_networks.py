@@ -28,7 +28,7 @@ REFUSES = {
     "reset_ends_distill": "This method resets conv1 and fc, and this network has no conv1 or fc.",
     "reset_layers_distill": "This method resets convolutions (Conv2d), and this network has none.",
     "retrain_last_layers": "This method resets layer4 and fc, and this network has no layer4 or fc.",
-    "transpose_or_pseudo_labels": "This method transposes convolutions (Conv2d), and this network has none.",
+    "transpose_kernels": "This method transposes convolutions (Conv2d), and this network has none.",
 }
 """What methods say that need layers which these networks lack."""
 
@@ -37,6 +37,7 @@ REFUSES_SEQUENCES = REFUSES | {
     "prune_refill_entropy": (
         "This method weights examples by their class, and an example of this task has no single class."
     ),
+    "pseudo_labels": "This method guesses classes, and an example of this task has no single class.",
 }
 
 RUN_ANYWHERE = {

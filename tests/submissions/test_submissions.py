@@ -21,7 +21,7 @@ SUBMISSIONS = [*sorted((ROOT / "submissions").glob("[!_]*.py")), ROOT / "starter
 LEAVES_THE_MODEL_ALONE = {"identity"}
 NEEDS_MORE_STEPS = {
     "reset_ends_distill",
-    "transpose_or_pseudo_labels",
+    "transpose_kernels",
     "zero_half_of_weights",
 }
 """They need the 300 steps per epoch of the competition to recover accuracy; digits has 21."""
