@@ -254,21 +254,35 @@ def test_the_first_convolution_receives_noise(net, loaders, monkeypatch):
     assert (net.conv1.weight - before).abs().max() < 0.6
 
 
-def test_batches_of_rare_classes_count_little(net, trained, monkeypatch):
+def dominated(examples):
+    """The same examples, with every third of them labelled as the first class as well."""
+    targets = torch.where(torch.arange(len(examples)) % 3 == 0, 0, examples.targets)
+    return Examples(examples.inputs, targets, examples.image_id, examples.person_id)
+
+
+def test_batches_of_rare_classes_count_little_where_one_class_dominates(net, trained, monkeypatch):
     """In a single step, the change of the weights is proportional to the mean class weight of the batch."""
-    batch = part(trained[0].retain, 0, 64)
-    common = batch.targets == batch.targets.bincount().argmax()
+    batch = dominated(part(trained[0].retain, 0, 64))
+    common = batch.targets == 0
     moves = []
     for weights_of_classes in ((1.0, 0.05), (1.0, 1.0)):
         module, tried = method("noise_class_weighted"), copy.deepcopy(net)
         monkeypatch.setattr(module, "add_noise", lambda layer, deviation: None)
-        assert (module.FREQUENT_CLASS_WEIGHT, module.OTHER_CLASS_WEIGHT) == (1.0, 0.05)
-        module.FREQUENT_CLASS_WEIGHT, module.OTHER_CLASS_WEIGHT = weights_of_classes
+        assert (module.DOMINANT_CLASS_WEIGHT, module.OTHER_CLASS_WEIGHT) == (1.0, 0.05)
+        module.DOMINANT_CLASS_WEIGHT, module.OTHER_CLASS_WEIGHT = weights_of_classes
         module.EPOCHS, module.WEIGHT_DECAY, module.LEARNING_RATE = 1, 0, 10
         module.unlearning(tried, ExampleLoader(batch), None, None)
         moves.append((tried.fc.bias - net.fc.bias).detach())
     factor = float(torch.where(common, 1.0, 0.05).mean())
     torch.testing.assert_close(moves[0], factor * moves[1], rtol=1e-3, atol=1e-7)
+
+
+def test_all_classes_weigh_the_same_where_none_dominates(loaders):
+    """Low weights would make the learning rate a seventh."""
+    module = method("noise_class_weighted")
+    assert torch.equal(module.class_weights(loaders[0]), torch.ones(10))
+    faces = ExampleLoader(tasks.load("faces:600").retain)
+    assert torch.equal(module.class_weights(faces), torch.tensor([1.0, *[0.05] * 9]))
 
 
 def test_only_the_drawn_tensors_are_trained(net, loaders):
@@ -280,7 +294,34 @@ def test_only_the_drawn_tensors_are_trained(net, loaders):
     assert moved(before, net) == {"layer4.0.conv1.weight"}
     noise = net.layer4[0].conv1.weight - before["layer4.0.conv1.weight"]
     assert float(noise.detach().std()) == pytest.approx(0.04, rel=0.05)
-    assert len(set(module.draw(list(before), 9))) == 9
+
+
+def parts_of(net):
+    """The names of the tensors that `noisy_random_layers` draws from."""
+    return [name for name, _ in net.named_parameters() if "bn" not in name]
+
+
+def test_counts_of_drawn_tensors_scale_with_the_network():
+    module = method("noisy_random_layers")
+    drawn = {}
+    for task in ("faces:600", "digits"):
+        names = parts_of(tasks.load(task).network())
+        trained = module.draw(names, module.TRAINED_SHARE)
+        drawn[len(names)] = len(set(trained)), len(set(module.draw(trained, module.NOISY_SHARE)))
+    assert drawn == {28: (9, 6), 7: (2, 1)}
+
+
+def test_tensors_receive_noise_in_every_epoch_but_the_first(net, loaders, monkeypatch):
+    """On digits nine draws were all seven tensors, and what was drawn before receives no noise."""
+    module, noisy = method("noisy_random_layers"), []
+    monkeypatch.setattr(module, "train", lambda *_: None)
+    monkeypatch.setattr(module, "add_noise", lambda net, names: noisy.append(len(names)))
+    runs = 50
+    for _ in range(runs):
+        module.unlearning(net, *loaders)
+    epochs = torch.tensor(noisy).reshape(runs, 4)
+    assert (epochs.sum(dim=0) > 0).all()
+    assert (epochs.sum(dim=1) > 0).double().mean() > 0.8
 
 
 def test_random_convolutions_are_reset_and_no_shortcut():
@@ -292,9 +333,20 @@ def test_random_convolutions_are_reset_and_no_shortcut():
         method("reset_layers_distill").reset_random_layers(tried)
         resets.append(moved(before, tried))
     assert all(1 <= len(reset) <= 6 for reset in resets)
+    assert max(map(len, resets)) > 4
     assert len(set(map(frozenset, resets))) > 10
     allowed = {f"{name}.weight" for name in convolutions(net) if "downsample" not in name}
     assert set().union(*resets) <= allowed
+
+
+def test_a_small_network_loses_as_small_a_share_of_its_convolutions(net):
+    """Six draws reset most of the five convolutions of the network for digits."""
+    counts = []
+    for _ in range(20):
+        tried = copy.deepcopy(net)
+        method("reset_layers_distill").reset_random_layers(tried)
+        counts.append(len(moved(weights(net), tried)))
+    assert set(counts) == {1, 2}
 
 
 def test_both_ends_are_reset(net, loaders):

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 SUBMISSIONS = [*sorted((ROOT / "submissions").glob("[!_]*.py")), ROOT / "starter_kit/template.py"]
 LEAVES_THE_MODEL_ALONE = {"identity"}
 NEEDS_MORE_STEPS = {
+    "noisy_random_layers",
     "reset_ends_distill",
     "transpose_kernels",
     "zero_half_of_weights",
