@@ -52,7 +52,7 @@ STEPS = {
     "neggrad_plus": [(0.01, 3 * R256)],
     "scrub": [(5e-4, 3 * (F + R) + 2 * R)],
     "bad_teaching": [(1e-4, math.ceil(0.3 * RETAIN / 256))],
-    "salun": [(0.01, 5 * (F + R))],
+    "salun": [(0.013, 10 * (math.ceil(FORGET / 256) + R256))],
     "l1_sparse_finetune": [(0.01, 5 * R)],
     "finetune_last_layers": [(0.01, 10 * R)],
     "retrain_last_layers": [(0.01, 10 * R)],
@@ -111,7 +111,7 @@ def test_steps_and_rates_are_the_published_ones(name):
 IF_ONE_IS_FORGOTTEN = {
     "gradient_ascent": 0,
     "random_labels": 0,
-    "salun": 5 * R,
+    "salun": 10 * R256,
     "scrub": 5 * R,
     "uniform_then_contrastive": 8 * R256,
     "neggrad_plus": 3 * R256,
