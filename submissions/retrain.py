@@ -7,12 +7,16 @@ Cost: as much as retraining, five times the budget.
 """
 
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
+from torchvision.models import ResNet
 
 EPOCHS = 10
 LEARNING_RATE = 0.1
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
+
+RANGES = {"EPOCHS": (2, 15), "LEARNING_RATE": (1e-3, 0.5), "WEIGHT_DECAY": (1e-5, 1e-2)}
 
 
 def unlearning(net, retain, forget, val):
@@ -30,12 +34,20 @@ def unlearning(net, retain, forget, val):
 
 
 def reset(net):
-    """Re-initialise every layer by PyTorch's defaults."""
-    for module in net.modules():
-        if hasattr(module, "reset_parameters"):
-            module.reset_parameters()
-        elif next(module.parameters(recurse=False), None) is not None:
-            kind = type(module).__name__
-            raise NotImplementedError(
-                f"This method resets all layers, and {kind} in this network has no reset_parameters()."
-            )
+    """Initialise every layer anew, as the network itself does: torchvision's ResNet draws its own convolutions."""
+    net.apply(reset_layer)
+    if isinstance(net, ResNet):
+        for module in net.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def reset_layer(module):
+    """Initialise one layer anew by its own method."""
+    if hasattr(module, "reset_parameters"):
+        module.reset_parameters()
+    elif next(module.parameters(recurse=False), None) is not None:
+        kind = type(module).__name__
+        raise NotImplementedError(
+            f"This method resets all layers, and {kind} in this network has no reset_parameters()."
+        )

@@ -63,6 +63,10 @@ class SmallTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(blocks))
         self.norm = nn.RMSNorm(width)
         self.head = nn.Linear(width, words, bias=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the embeddings. All other layers have a method of this name themselves."""
         # PyTorch's default, a deviation of 1, drowns what the block adds: training took twice as many steps.
         nn.init.normal_(self.words.weight, std=0.1)
         nn.init.normal_(self.positions.weight, std=0.05)

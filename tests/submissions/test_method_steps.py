@@ -51,7 +51,7 @@ STEPS = {
     "finetune_low_rate": [(1e-3, R)],
     "neggrad_plus": [(0.01, 3 * R256)],
     "scrub": [(5e-4, 3 * (F + R) + 2 * R)],
-    "bad_teaching": [(1e-4, math.ceil(0.3 * RETAIN / 256))],
+    "bad_teaching": [(1e-4, 60)],
     "salun": [(0.013, 10 * (math.ceil(FORGET / 256) + R256))],
     "l1_sparse_finetune": [(0.01, 5 * R)],
     "finetune_last_layers": [(0.01, 10 * R)],
@@ -115,7 +115,7 @@ IF_ONE_IS_FORGOTTEN = {
     "scrub": 5 * R,
     "uniform_then_contrastive": 8 * R256,
     "neggrad_plus": 3 * R256,
-    "bad_teaching": math.ceil(0.3 * RETAIN / 256),
+    "bad_teaching": 60,
 }
 """Steps if there is a single example to forget. Batch norm cannot train on it alone."""
 
