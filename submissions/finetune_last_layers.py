@@ -1,38 +1,55 @@
 """Fine-tune only the last layers on the retain set.
 
-Layers near the output are thought to hold what is specific to single examples. The last stage and the classifier are
-trained; all other weights are frozen, and only the running statistics of their batch norms change.
+Layers near the output are thought to hold what is specific to single examples. The last convolutions and linear layers
+are trained, with all that lies after the first of them; all other weights are frozen, and only the running statistics
+of their batch norms change.
+
+Goel et al. count layers from the end. Here they are a share of all: of a ResNet-18's 21 the last six, which are its last
+stage and its classifier. They train for about half as long as for a new model, at the same learning rates. A file cannot
+know the recipe of the task, so this is half of that of `digits`.
 
 Source: CF-k (catastrophic forgetting of the last k layers) of Goel et al., "Towards Adversarial Evaluations for
-Inexact Machine Unlearning" (2022). For a ResNet, the last k layers are usually the last stage and the classifier.
-Cost: ten passes over the retain set. The backward pass covers only the last layers, so they take about the time of
-five full passes: most of the competition's budget.
+Inexact Machine Unlearning" (2022).
+Cost: five passes over the retain set. The backward pass covers only the last layers, so they take about the time of
+three full passes: half of the competition's budget.
 """
 
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
-LAST_LAYERS = ("layer4", "fc")
-EPOCHS = 10
-LEARNING_RATE = 0.01
+LAST_SHARE = 0.28
+EPOCHS = 5
+LEARNING_RATE = 0.1
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 
+RANGES = {"LAST_SHARE": (0.1, 0.9), "EPOCHS": (1, 10), "LEARNING_RATE": (1e-3, 0.5)}
+
 
 def unlearning(net, retain, forget, val):
-    """Train the last layers at a constant learning rate."""
-    if missing := [name for name in LAST_LAYERS if not hasattr(net, name)]:
-        raise NotImplementedError(
-            f"This method fine-tunes {' and '.join(LAST_LAYERS)}, and this network has no {' or '.join(missing)}."
-        )
-    last = [weight for name in LAST_LAYERS for weight in net.get_submodule(name).parameters()]
+    """Train the last layers with a cosine schedule."""
     net.requires_grad_(False)
-    for weight in last:
+    weights = [weight for module in last_layers(net) for weight in module.parameters(recurse=False)]
+    for weight in weights:
         weight.requires_grad_(True)
-    optimizer = torch.optim.SGD(last, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.SGD(weights, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
     for _ in range(EPOCHS):
         for inputs, targets in retain:
             optimizer.zero_grad()
             cross_entropy(net(inputs), targets).backward()
             optimizer.step()
+        schedule.step()
     return net.requires_grad_(True)
+
+
+def last_layers(net):
+    """All modules from the first of the last convolutions and linear layers on."""
+    modules = list(net.modules())
+    counted = [place for place, module in enumerate(modules) if isinstance(module, (nn.Conv2d, nn.Linear))]
+    if not counted:
+        raise NotImplementedError(
+            "This method counts convolutions (Conv2d) and linear layers, and this network has none."
+        )
+    return modules[counted[-max(1, round(LAST_SHARE * len(counted)))] :]

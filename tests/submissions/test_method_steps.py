@@ -25,6 +25,8 @@ F = math.ceil(FORGET / 64)
 V = math.ceil(VALIDATION / 64)
 R128 = math.ceil(RETAIN / 128)
 R256 = math.ceil(RETAIN / 256)
+R32 = math.ceil(RETAIN / 32)
+F16 = math.ceil(FORGET / 16)
 BUDGET = 6
 """Training passes over the retain set: the competition allows a fifth of its 30 epochs."""
 
@@ -49,13 +51,13 @@ STEPS = {
     "noisy_random_layers": [(2e-4, 8 * R), (1e-3, R)],
     "reset_layers_distill": [(1e-3, R), *cosine(1e-3, 2, R), *cosine(1e-3, 2, R)],
     "finetune_low_rate": [(1e-3, R)],
-    "neggrad_plus": [(0.01, 3 * R256)],
-    "scrub": [(5e-4, 3 * (F + R) + 2 * R)],
+    "neggrad_plus": [(0.01, 250)],
+    "scrub": [(5e-4, 3 * (F16 + R32)), (5e-5, 2 * R32)],
     "bad_teaching": [(1e-4, 60)],
     "salun": [(0.013, 10 * (math.ceil(FORGET / 256) + R256))],
     "l1_sparse_finetune": [(0.01, 5 * R)],
-    "finetune_last_layers": [(0.01, 10 * R)],
-    "retrain_last_layers": [(0.01, 10 * R)],
+    "finetune_last_layers": cosine(0.1, 5, R),
+    "retrain_last_layers": cosine(0.1, 10, R),
     "zero_half_of_weights": cosine(1e-4, 5 * R, 1, end=1e-5),
     "srl": [(0.1, 5 * math.ceil((RETAIN + FORGET) / 256))],
     "sfron": [(rate, 2 if step % 5 == 0 else 1) for step, (rate, _) in enumerate(cosine(0.01, round(4.3 * R128), 1))],
@@ -112,9 +114,9 @@ IF_ONE_IS_FORGOTTEN = {
     "gradient_ascent": 0,
     "random_labels": 0,
     "salun": 10 * R256,
-    "scrub": 5 * R,
+    "scrub": 5 * R32,
     "uniform_then_contrastive": 8 * R256,
-    "neggrad_plus": 3 * R256,
+    "neggrad_plus": 250,
     "bad_teaching": 60,
 }
 """Steps if there is a single example to forget. Batch norm cannot train on it alone."""
@@ -144,5 +146,5 @@ def test_a_method_keeps_to_the_budget_or_says_that_it_does_not(name):
 
 @pytest.mark.parametrize("name", sorted(PARTLY_FROZEN))
 def test_a_method_with_frozen_weights_says_what_it_costs(name):
-    assert run(name)[1] > BUDGET
+    assert (run(name)[1] > BUDGET) == (name != "finetune_last_layers")
     assert "the competition's budget" in cost_line(name)

@@ -90,18 +90,55 @@ def test_training_on_the_forget_set_alone_makes_it_unlikely(name, net, loaders):
 
 @pytest.mark.parametrize(
     ("name", "constant", "without", "with_it"),
-    [("neggrad_plus", "RETAIN_SHARE", 1.0, 0.5), ("scrub", "FORGET_EPOCHS", 0, 3)],
+    [("neggrad_plus", "RETAIN_SHARE", 1.0, 0.5), ("scrub", "FORGET_EPOCHS", 0, 5)],
 )
 def test_ascent_beside_the_retain_set_makes_the_forget_set_unlikely(name, constant, without, with_it, net, loaders):
     losses = []
     for value in (without, with_it):
         module, tried = method(name), copy.deepcopy(net)
         setattr(module, constant, value)
-        module.EPOCHS = 10
+        module.STEPS, module.EPOCHS = 120, 5
+        if name == "scrub":
+            module.LEARNING_RATE, module.of_the_same_classes = 0.02, lambda val, forget: []
         seed_everything(2)
         module.unlearning(tried, *loaders)
         losses.append(loss(tried, loaders[1]))
     assert losses[1] > 2 * losses[0]
+
+
+def test_the_ascent_of_neggrad_plus_gets_going(net, loaders):
+    """A few steps on digits left the loss where it was, so nothing was tried."""
+    retained, forgotten = loss(net, loaders[0]), loss(net, loaders[1])
+    method("neggrad_plus").unlearning(net, *loaders)
+    assert loss(net, loaders[1]) > 5 * forgotten
+    assert loss(net, loaders[0]) < 5 * retained + 0.01
+
+
+def test_scrub_rewinds_to_the_epoch_that_forgets_as_much_as_it_does_not_know(net, loaders, monkeypatch):
+    """The errors on the forget set after each epoch, and at the end on validation examples of its classes."""
+    module, states, errors = method("scrub"), [], iter([0.02, 0.3, 0.11, 0.6, 0.5, 0.1])
+
+    def error(net, examples):
+        states.append(copy.deepcopy(net.state_dict()))
+        return next(errors)
+
+    monkeypatch.setattr(module, "error", error)
+    module.unlearning(net, *loaders)
+    assert len(states) == 6
+    assert all(torch.equal(value, states[2][name]) for name, value in net.state_dict().items())
+    assert not torch.equal(net.fc.weight, states[5]["fc.weight"])
+
+
+def test_scrub_compares_with_validation_examples_of_the_forgotten_classes(net, loaders):
+    module, (_, forget, val) = method("scrub"), loaders
+    two = forget.dataset.targets < 2
+    only = ExampleLoader(Examples(*(column[two] for column in forget.dataset.columns)))
+    found = torch.cat([targets for _, targets in module.of_the_same_classes(val, only)])
+    assert set(found.tolist()) == {0, 1}
+    assert len(found) == int((val.dataset.targets < 2).sum())
+    wrong = Examples(val.dataset.inputs, (val.dataset.targets + 1) % 10, val.dataset.image_id, val.dataset.person_id)
+    assert module.error(net, val) < 0.05
+    assert module.error(net, ExampleLoader(wrong)) > 0.95
 
 
 def test_bad_teaching_makes_the_forget_set_unsure(net, loaders):
@@ -153,6 +190,19 @@ def test_only_the_last_layers_move(name, net, loaders):
     before = weights(net)
     method(name).unlearning(net, *loaders)
     assert moved(before, net) == {part for part in before if part.startswith(("layer4", "fc"))}
+
+
+@pytest.mark.parametrize("name", ["finetune_last_layers", "retrain_last_layers"])
+def test_the_last_layers_are_counted_in_convolutions_and_linear_layers(name):
+    layers = method(name).last_layers
+    resnet, digit_net, text = (tasks.load(task).network() for task in ("faces:600", "digits", "authors"))
+    assert [*map(id, layers(resnet))][-1] == id(resnet.fc)
+    assert sum(isinstance(module, nn.Conv2d | nn.Linear) for module in layers(resnet)) == 6
+    assert {id(weight) for module in layers(resnet) for weight in module.parameters(recurse=False)} == {
+        id(weight) for weight in (*resnet.layer4.parameters(), *resnet.fc.parameters())
+    }
+    assert sum(isinstance(module, nn.Conv2d | nn.Linear) for module in layers(digit_net)) == 2
+    assert any(module is text.head for module in layers(text))
 
 
 @pytest.mark.parametrize("name", ["retrain", "retrain_last_layers"])
@@ -463,6 +513,7 @@ def test_divergences_are_those_of_kullback_and_leibler(net, loaders):
     student, wanted = ((some.double() / 2).softmax(dim=1) for some in (logits, teacher(inputs).detach()))
     expected = float((wanted * (wanted / student).log()).sum(dim=1).mean())
     scrub, ends = method("scrub"), method("reset_ends_distill")
+    scrub.TEMPERATURE = 2
     assert float(scrub.divergence(logits, teacher, inputs).detach()) == pytest.approx(4 * expected, rel=1e-4)
     assert float(scrub.divergence(teacher(inputs), teacher, inputs).detach()) == pytest.approx(0, abs=1e-5)
     assert float(ends.divergence(student.log(), wanted)) == pytest.approx(expected, rel=1e-4)

@@ -21,13 +21,11 @@ ROOT = Path(__file__).parents[2]
 SUBMISSIONS = [*sorted((ROOT / "submissions").glob("[!_]*.py")), ROOT / "starter_kit/template.py"]
 
 REFUSES = {
-    "finetune_last_layers": "This method fine-tunes layer4 and fc, and this network has no layer4 or fc.",
     "noise_class_weighted": "This method adds noise to conv1, and this network has no conv1.",
     "noisy_random_layers": "This method resets fc, and this network has no fc.",
     "reinitialize_similar_gradients": "This method re-initialises convolutions (Conv2d), and this network has none.",
     "reset_ends_distill": "This method resets conv1 and fc, and this network has no conv1 or fc.",
     "reset_layers_distill": "This method resets convolutions (Conv2d), and this network has none.",
-    "retrain_last_layers": "This method resets layer4 and fc, and this network has no layer4 or fc.",
     "transpose_kernels": "This method transposes convolutions (Conv2d), and this network has none.",
 }
 """What methods say that need layers which these networks lack."""
