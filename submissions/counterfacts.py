@@ -17,6 +17,8 @@ from torch.utils.data import DataLoader
 LEARNING_RATE = 5e-3
 STEPS = 14
 
+RANGES = {"LEARNING_RATE": (1e-4, 3e-2), "STEPS": (4, 40)}
+
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Learn the answers of strangers, and the retain set."""

@@ -22,6 +22,8 @@ RETAIN_WEIGHT = 1.0
 LEARNING_RATE = 8e-3
 STEPS = 8
 
+RANGES = {"BETA": (0.05, 5.0), "RETAIN_WEIGHT": (0.1, 20.0), "LEARNING_RATE": (1e-4, 3e-2), "STEPS": (2, 40)}
+
 NOT_ASKED = -100
 """Where a target has no class."""
 

@@ -20,6 +20,8 @@ MAX_GRADIENT_NORM = 0.5
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 
+RANGES = {"EPOCHS": (1, 6), "LEARNING_RATE": (1e-3, 1.0), "MAX_GRADIENT_NORM": (0.1, 5.0)}
+
 
 def unlearning(net, retain, forget, val):
     """Train on the retain set with a cosine schedule down to zero."""

@@ -17,6 +17,8 @@ LEARNING_RATE = 1e-3
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 
+RANGES = {"EPOCHS": (1, 6), "LEARNING_RATE": (1e-4, 0.5), "WEIGHT_DECAY": (1e-5, 1e-2)}
+
 
 def unlearning(net, retain, forget, val):
     """Train on the retain set at a constant learning rate."""

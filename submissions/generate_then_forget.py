@@ -32,6 +32,8 @@ STEPS = 18
 BATCH_SIZE = 64
 MOST_REPORTED = 1000
 
+RANGES = {"BETA": (0.5, 10.0), "RETAIN_WEIGHT": (0.5, 30.0), "LEARNING_RATE": (1e-4, 3e-2), "STEPS": (4, 40)}
+
 NOT_ASKED = -100
 """Where a target has no class."""
 

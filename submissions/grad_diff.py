@@ -20,6 +20,8 @@ RETAIN_WEIGHT = 1.0
 LEARNING_RATE = 3e-3
 STEPS = 14
 
+RANGES = {"FORGET_WEIGHT": (0.01, 2.0), "LEARNING_RATE": (1e-4, 3e-2), "STEPS": (2, 40)}
+
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Take steps on the difference of both losses."""

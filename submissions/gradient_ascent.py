@@ -20,6 +20,8 @@ BATCH_SIZE = 8
 LEARNING_RATE = 0.1
 MAX_GRADIENT_NORM = 1.0
 
+RANGES = {"EPOCHS": (1, 5), "BATCH_SIZE": (4, 64), "LEARNING_RATE": (1e-3, 0.5), "MAX_GRADIENT_NORM": (0.1, 5.0)}
+
 
 def unlearning(net, retain, forget, val):
     """Maximise the loss on the forget set."""

@@ -17,6 +17,8 @@ LEARNING_RATE = 0.01
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 
+RANGES = {"EPOCHS": (1, 10), "PENALTY": (1e-5, 5e-3), "LEARNING_RATE": (1e-3, 0.5)}
+
 
 def unlearning(net, retain, forget, val):
     """Minimise the loss plus the decreasing penalty, at a constant learning rate."""

@@ -8,8 +8,8 @@ At first nothing happens: the loss on a forget set that the model knows has hard
 until the ascent has one to grow from. So steps are counted, not epochs.
 
 Source: NegGrad+ of Kurmanji et al., "Towards Unbounded Machine Unlearning" (2023): weight and learning rate of its
-small-scale experiments, batch sizes of those on membership attacks. These take thousands of steps without momentum, which
-on digits would exceed the kit's time limit. Momentum makes each of 250 steps count for about ten.
+small-scale experiments, batch sizes of those on membership attacks. These take thousands of steps without momentum,
+which on digits would exceed the kit's time limit. Momentum makes each of 250 steps count for about ten.
 Cost: 250 steps on a batch of each set, several times the budget on a small task, within it on 20,000 pictures.
 """
 
@@ -50,6 +50,6 @@ def endless(loader: DataLoader, size: int) -> Iterator:
     if not len(loader):
         raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     # Batch norm cannot train on one example.
-    batches = DataLoader(examples, size, shuffle=True, drop_last=1 < len(examples) and len(examples) % size == 1)
+    batches = DataLoader(examples, size, shuffle=True, drop_last=len(examples) > 1 and len(examples) % size == 1)
     while True:
         yield from batches

@@ -34,6 +34,8 @@ EPOCHS = 8
 LEARNING_RATE = 0.1
 DELTA = 1e-5
 
+RANGES = {"NOISE": (0.001, 0.1), "NOISY_EPOCHS": (1, 4), "EPOCHS": (1, 10), "LEARNING_RATE": (1e-2, 0.5)}
+
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Noise first, then the usual training."""

@@ -20,6 +20,8 @@ RETAIN_WEIGHT = 3.0
 LEARNING_RATE = 5e-3
 STEPS = 10
 
+RANGES = {"BETA": (0.05, 5.0), "RETAIN_WEIGHT": (0.1, 20.0), "LEARNING_RATE": (1e-4, 3e-2), "STEPS": (2, 40)}
+
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Take steps on the preference loss of the forget set and the usual loss of the retain set."""

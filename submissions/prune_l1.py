@@ -22,6 +22,8 @@ MAX_GRADIENT_NORM = 1.0
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 
+RANGES = {"SHARE": (0.3, 0.99), "EPOCHS": (1, 6), "LEARNING_RATE": (1e-3, 1.0), "MAX_GRADIENT_NORM": (0.1, 5.0)}
+
 
 def unlearning(net, retain, forget, val):
     """Prune, then fine-tune all weights with a cosine schedule."""

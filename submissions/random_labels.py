@@ -19,6 +19,8 @@ BATCH_SIZE = 16
 LEARNING_RATE = 0.1
 MAX_GRADIENT_NORM = 1.0
 
+RANGES = {"EPOCHS": (1, 5), "BATCH_SIZE": (4, 64), "LEARNING_RATE": (1e-3, 0.5), "MAX_GRADIENT_NORM": (0.1, 5.0)}
+
 
 def unlearning(net, retain, forget, val):
     """Minimise the loss of random labels on the forget set."""

@@ -21,6 +21,8 @@ PENALTY = 1.0
 LEARNING_RATE = 5e-3
 STEPS = 8
 
+RANGES = {"PENALTY": (0.05, 20.0), "LEARNING_RATE": (1e-4, 3e-2), "STEPS": (2, 20)}
+
 NOT_ASKED = -100
 """Where a target has no class."""
 

@@ -6,7 +6,8 @@ learn again from the retain set alone. Meanwhile the gradients of the other conv
 
 As in the public code, the share is taken per layer; the written description takes it over all layers. With 32x32
 pictures, most weights of the 3x3 kernels in a ResNet-18's last stage never influence an output. Their gradients are
-zero, so only they are drawn anew there, and those kernels keep what they know.
+zero, so only they are drawn anew there, and those kernels keep what they know. Five epochs were about 1,500 steps in
+the competition; on digits they are 105.
 
 Source: heuristic 4 of Triantafillou et al., "Are we making progress in unlearning?" (2024); second place in the
 NeurIPS 2023 Machine Unlearning Challenge.
@@ -21,18 +22,20 @@ from torch.utils.data import DataLoader, RandomSampler
 
 SHARE = 0.3
 LEARNING_RATE = 1e-3
-EPOCH_FACTORS = (1 / 3, 2 / 3, 1, 2 / 3, 1 / 3)
+EPOCHS = 5
 KEPT_GRADIENT_FACTOR = 0.1
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
+
+RANGES = {"SHARE": (0.05, 0.8), "EPOCHS": (1, 8), "LEARNING_RATE": (1e-4, 0.3), "KEPT_GRADIENT_FACTOR": (0.01, 1.0)}
 
 
 def unlearning(net, retain, forget, val):
     """Re-initialise, then fine-tune with a learning rate that rises and falls again."""
     factors = reinitialize(net, gradient_differences(net, retain, forget))
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
-    for epoch_factor in EPOCH_FACTORS:
-        optimizer.param_groups[0]["lr"] = LEARNING_RATE * epoch_factor
+    for epoch in range(EPOCHS):
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * 2 * min(epoch + 1, EPOCHS - epoch) / (EPOCHS + 1)
         for inputs, targets in retain:
             optimizer.zero_grad()
             cross_entropy(net(inputs), targets).backward()

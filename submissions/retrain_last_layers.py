@@ -4,10 +4,10 @@ The last convolutions and linear layers are reset and trained, with all that lie
 unlearning for these layers. All other weights are frozen and still know the forget set; only the running statistics of
 their batch norms change.
 
-Goel et al. count layers from the end. Here they are a share of all: of a ResNet-18's 21 the last six, which are its last
-stage and its classifier. They train for as long as for a new model, by the same recipe. A file cannot know the recipe of
-the task, so this is that of `digits`, as in `retrain.py`. Unlike in their code, batch norm between these layers is reset
-as well.
+Goel et al. count layers from the end. Here they are a share of all: of a ResNet-18's 21 the last six, which are its
+last stage and its classifier. They train for as long as for a new model, by the same recipe. A file cannot know the
+recipe of the task, so this is that of `digits`, as in `retrain.py`. Unlike in their code, batch norm between these
+layers is reset as well.
 
 Source: EU-k (exact unlearning of the last k layers) of Goel et al., "Towards Adversarial Evaluations for Inexact
 Machine Unlearning" (2022).

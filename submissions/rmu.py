@@ -21,6 +21,8 @@ RETAIN_WEIGHT = 10.0
 LEARNING_RATE = 8e-3
 STEPS = 10
 
+RANGES = {"SCALE": (1.0, 100.0), "RETAIN_WEIGHT": (0.1, 1200.0), "LEARNING_RATE": (1e-4, 3e-2), "STEPS": (2, 40)}
+
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Take steps on both distances."""

@@ -1,8 +1,8 @@
 """Train only the weights that matter to the forget set, on random labels for it and on the retain set.
 
 The weights with the largest gradients of the forget set's loss are salient and trained: half of those that have a
-gradient. All others are frozen and keep their exact values. Each epoch is one pass over the forget set, with newly drawn
-labels, and one over the retain set.
+gradient. All others are frozen and keep their exact values. Each epoch is one pass over the forget set, with newly
+drawn labels, and one over the retain set.
 
 The gradient is taken at the original weights, as in the paper; the public code updates the weights while it sums. As
 in the latest public code, weight decay and momentum leave the frozen half unchanged.

@@ -85,7 +85,9 @@ def divergence(logits, teacher, inputs):
 
 def of_the_same_classes(val, forget):
     """The validation batches, each reduced to the classes that occur in the forget set."""
-    classes = torch.cat([torch.empty(0, dtype=torch.long), *(targets.cpu() for _, targets in forget if targets.ndim == 1)])
+    classes = torch.cat(
+        [torch.empty(0, dtype=torch.long), *(targets.cpu() for _, targets in forget if targets.ndim == 1)]
+    )
     found = []
     for inputs, targets in val:
         chosen = torch.isin(targets, classes.to(targets.device)) if targets.ndim == 1 else torch.ones(len(targets)) > 0

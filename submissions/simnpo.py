@@ -20,6 +20,8 @@ RETAIN_WEIGHT = 8.0
 LEARNING_RATE = 5e-3
 STEPS = 18
 
+RANGES = {"BETA": (0.5, 10.0), "RETAIN_WEIGHT": (0.5, 30.0), "LEARNING_RATE": (1e-4, 3e-2), "STEPS": (2, 40)}
+
 NOT_ASKED = -100
 """Where a target has no class."""
 

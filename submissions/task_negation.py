@@ -20,6 +20,8 @@ LEARNING_RATE = 0.01
 SCALE = 10.0
 CLIP = 1.0
 
+RANGES = {"EPOCHS": (1, 10), "LEARNING_RATE": (1e-3, 0.1), "SCALE": (0.1, 30.0)}
+
 
 def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
     """Fine-tune a copy on the forget set, and subtract SCALE times its change from ``net``."""

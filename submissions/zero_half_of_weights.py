@@ -19,6 +19,8 @@ LEARNING_RATE = 1e-4
 LEARNING_RATE_END = 1e-5
 WEIGHT_DECAY = 1e-4
 
+RANGES = {"SHARE": (0.05, 0.8), "EPOCHS": (1, 8), "LEARNING_RATE": (3e-5, 3e-2)}
+
 
 def unlearning(net, retain, forget, val):
     """Zero, then fine-tune with a cosine schedule."""

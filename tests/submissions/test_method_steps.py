@@ -15,6 +15,7 @@ from starter_kit import tasks
 from starter_kit.examples import ExampleLoader
 from starter_kit.networks.digit_net import DigitNet
 from starter_kit.training import seed_everything
+from tests.submissions.test_submissions import constants_in
 from tests.toys import part
 
 SUBMISSIONS = Path(__file__).parents[2] / "submissions"
@@ -74,7 +75,7 @@ PARTLY_FROZEN = {"finetune_last_layers", "noisy_random_layers", "retrain_last_la
 """Most of their weights need no gradient in most passes, so a pass costs less than it counts here."""
 
 
-def run(name, seed=0, forget=FORGET, validation=VALIDATION):
+def run(name, seed=0, retain=RETAIN, forget=FORGET, validation=VALIDATION, constants=None):
     """Run a method on sets of these sizes; the learning rate of each step, and the cost in training passes over retain.
 
     A forward pass counts as a third of a training step, the backward pass as the rest.
@@ -89,16 +90,18 @@ def run(name, seed=0, forget=FORGET, validation=VALIDATION):
             passed.append(len(inputs[0]) * (1 if torch.is_grad_enabled() else 1 / 3))
 
     task = tasks.load("digits")
-    sizes = {"retain": RETAIN, "forget": forget, "validation": validation}
+    sizes = {"retain": retain, "forget": forget, "validation": validation}
     loaders = [ExampleLoader(part(task.sets[name], 0, size)) for name, size in sizes.items()]
     seed_everything(seed)
+    unlearning = read(SUBMISSIONS / f"{name}.py").execute()["unlearning"]
+    unlearning.__globals__.update(constants or {})
     hooks = [register_optimizer_step_post_hook(stepped), register_module_forward_hook(went_forward)]
     try:
-        read(SUBMISSIONS / f"{name}.py").execute()["unlearning"](DigitNet().train(), *loaders)
+        unlearning(DigitNet().train(), *loaders)
     finally:
         for hook in hooks:
             hook.remove()
-    return rates, sum(passed) / RETAIN
+    return rates, sum(passed) / retain
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -108,6 +111,46 @@ def test_steps_and_rates_are_the_published_ones(name):
     expected = [(rate, sum(count for _, count in turns)) for rate, turns in groupby(STEPS[name], lambda turn: turn[0])]
     assert [count for _, count in found] == [count for _, count in expected]
     assert [rate for rate, _ in found] == pytest.approx([rate for rate, _ in expected])
+
+
+LASTS = {"CYCLES", "EPOCHS", "FORGET_EPOCHS", "NOISY_EPOCHS", "RANDOM_EPOCHS", "ROUNDS", "STEPS"}
+"""Constants that say how long a method takes."""
+
+AT_LEAST = 2.05
+"""Passes over the retain set of digits that a fifth of retraining takes, and a little for a look at other sets."""
+
+
+@pytest.mark.parametrize("name", sorted(TUNED_ON_DIGITS | set(STEPS)))
+def test_a_method_can_be_tuned_to_a_fifth_of_the_time_of_retraining(name):
+    ranges = constants_in((SUBMISSIONS / f"{name}.py").read_text())[1]
+    shortest = {constant: low for constant, (low, _) in ranges.items() if constant in LASTS}
+    task = tasks.load("digits")
+    sizes = {"retain": len(task.retain), "forget": len(task.forget), "validation": len(task.validation)}
+    assert run(name, **sizes, constants=shortest)[1] <= AT_LEAST
+
+
+STEPS_ON_DIGITS = re.compile(r"in\s+the\s+competition;\s+on\s+digits\s+they\s+are\s+(\d+)")
+
+
+WINNERS = {
+    "uniform_then_contrastive": 8 * 6,
+    "reinitialize_similar_gradients": 5 * 21,
+    "noise_class_weighted": 4 * 21,
+    "prune_refill_entropy": int(3.2 * 21),
+    "transpose_kernels": 3 * 21,
+    "pseudo_labels": 3 * 21,
+    "reset_ends_distill": 3 * 21,
+    "noisy_random_layers": 9 * 21,
+    "reset_layers_distill": 5 * 21,
+}
+"""Steps on the retain set of digits."""
+
+
+@pytest.mark.parametrize("name", WINNERS)
+def test_a_winner_says_how_few_steps_its_epochs_are_on_digits(name):
+    task = tasks.load("digits")
+    assert (len(ExampleLoader(task.retain)), len(ExampleLoader(task.retain, 256))) == (21, 6)
+    assert int(STEPS_ON_DIGITS.search((SUBMISSIONS / f"{name}.py").read_text())[1]) == WINNERS[name]
 
 
 IF_ONE_IS_FORGOTTEN = {

@@ -177,12 +177,12 @@ def test_a_network_is_reset_to_what_it_is_initialised_to(name, task):
     for weight in tried.parameters():
         weight.data.add_(5)
     method(name).reset(tried)
-    for (part, weight), after in zip(fresh.named_parameters(), tried.parameters(), strict=True):
+    for (layer, weight), after in zip(fresh.named_parameters(), tried.parameters(), strict=True):
         if len(weight.unique()) == 1:
-            assert torch.equal(after, weight), part
+            assert torch.equal(after, weight), layer
         elif weight.numel() >= 200:
-            assert float(after.detach().std()) == pytest.approx(float(weight.detach().std()), rel=0.25), part
-            assert abs(float(after.detach().mean())) < 1, part
+            assert float(after.detach().std()) == pytest.approx(float(weight.detach().std()), rel=0.25), layer
+            assert abs(float(after.detach().mean())) < 1, layer
 
 
 @pytest.mark.parametrize("name", ["finetune_last_layers", "retrain_last_layers"])

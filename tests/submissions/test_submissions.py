@@ -141,6 +141,32 @@ def test_a_submission_on_text(authors, path):
     assert not np.allclose(answers[0], answers[2])
 
 
+def constants_in(source):
+    """The module's plain numbers, and its RANGES, which `make tune` reads without running the file."""
+    numbers, ranges = {}, {}
+    for node in ast.parse(source).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="RANGES")]):
+                ranges = ast.literal_eval(node.value)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int() | float() as value)):
+                numbers[name] = value
+    return numbers, ranges
+
+
+@pytest.mark.parametrize("path", SUBMISSIONS[:-1], ids=lambda path: path.stem)
+def test_it_says_within_which_bounds_its_constants_may_be_tuned(path):
+    submission = read(path)
+    numbers, ranges = constants_in(submission.source)
+    if submission.learns or path.stem == "identity":
+        assert ranges == {}
+        return
+    assert 2 <= len(ranges) <= 4
+    for name, (low, high) in ranges.items():
+        assert low <= numbers[name] <= high, name
+        assert low < high
+        assert {type(low), type(high)} == {type(numbers[name])}, f"{name}: whole numbers for whole numbers only"
+
+
 @each
 def test_it_says_what_it_is_and_what_it_costs(path):
     submission = read(path)
