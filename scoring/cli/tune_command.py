@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from scoring.cli.console import messages, reporting_errors, results, say
+from scoring.cli.console import reporting_errors, results, say
 from scoring.cli.options import (
     MADE,
     REPORTS,
@@ -61,7 +59,6 @@ def tune_command(
     from scoring.reports import tuning as reports
     from scoring.reports.files import folder_of
     from scoring.reports.place import check_place
-    from scoring.running.progress import Progress
     from scoring.tuning import search
 
     with reporting_errors(INTERRUPTED):
@@ -76,8 +73,7 @@ def tune_command(
         folder = folder_of(REPORTS, pools.task.label, search.TUNING_SEED, search.MODELS, submission.stem)
         check_place(folder, reports.FILES)
         check_place(place.parent, (place.name,))
-        progress = Progress(messages)
-
+        progress = pools.progress
         with progress.pool("trials", trials, 0, "trials") as finished:
 
             def show(trial: "Trial") -> None:
@@ -85,7 +81,7 @@ def tune_command(
                 finished(trial.number + 1)
 
             # Trials are lines of their own; the pools of each would bury them.
-            tuning = search.search(submission, pools, trials, show, Progress(Console(quiet=True)))
+            tuning = search.search(submission, pools, trials, show, progress.quiet)
         reports.write(tuning, folder)
         results.print(reports.table(tuning))
         say(f"{quoted(folder)}/{reports.FILES[0]} and {reports.FILES[1]}")

@@ -35,6 +35,11 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self.console = console
 
+    @property
+    def quiet(self) -> "Progress":
+        """One that shows nothing."""
+        return Progress(Console(quiet=True))
+
     @contextmanager
     def pool(self, name: str, models: int, stored: int, unit: str = "models") -> Iterator[Callable[[float], None]]:
         """Show a pool of ``models`` being made, of which some are ``stored`` already.

@@ -45,15 +45,8 @@ def reports(kit, tmp_path):
 
 
 def row(name, group):
-    return SeedsRow(
-        name=name,
-        scores=[0.1, 0.5],
-        intervals=[None, None],
-        mean=0.3,
-        deviation=0.2,
-        interval=(0.25, 0.36),
-        group=group,
-    )
+    means = {"scores": [0.1, 0.5], "mean": 0.3, "deviation": 0.2, "interval": (0.25, 0.36)}
+    return SeedsRow(name=name, intervals=[None, None], group=group, **means)
 
 
 def cells_of(page):

@@ -1,0 +1,68 @@
+"""``make methods``: every method with published and with tuned constants on digits, and with published ones on faces.
+
+What is stored is not made again, so it can be stopped and started at any moment. With ``tune`` it only searches.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scoring.cli.console import messages
+from scoring.cli.options import pools_of
+from scoring.reports import ranking, tuning
+from scoring.reports.files import folder_of
+from scoring.running.progress import Progress
+from scoring.tuning import search
+from starter_kit.contract import brings_learning, reads_text
+from starter_kit.errors import SubmissionError
+from tests.benchmarks import judges
+from tests.benchmarks.variants import ROOT, SUBMISSIONS, VARIANTS
+
+REPORTS, STORE = ROOT / "out/reports", ROOT / "out/store"
+PAGES = ROOT / "README.md", SUBMISSIONS / "README.md"
+TRIALS = 20
+
+DIGITS = ("digits", 512, (0, 1, 2))
+FACES = ("faces:600", 32, (0,))
+
+
+def methods() -> list[Path]:
+    """The submissions that run on pictures and do not bring their own learning."""
+    every = sorted(SUBMISSIONS.glob("[!_]*.py"))
+    return [path for path in every if not brings_learning(path) and not reads_text(path.read_text())]
+
+
+def tuned(path: Path, task: str) -> list[Path]:
+    """The submission with the best constants that a search finds; nothing if it has none, or does not suit the task."""
+    (pools,) = pools_of(task, None, None, "cpu", (search.TUNING_SEED,), STORE, None, "processes")
+    progress = Progress(messages)
+    progress.say(f"Tuning {path.stem}")
+    try:
+        found = search.search(path, pools, TRIALS, lambda trial: progress.say(tuning.line(trial)), progress.quiet)
+    except SubmissionError as error:
+        progress.say(str(error))
+        return []
+    tuning.write(found, folder_of(REPORTS, task, search.TUNING_SEED, search.MODELS, path.stem))
+    if found.best is None:
+        return []
+    place = VARIANTS / f"{path.stem}{tuning.SUFFIX}.py"
+    tuning.write_tuned(found, found.best.values, task, place)
+    return [place]
+
+
+def compare(files: Sequence[Path], task: str, models: int, seeds: Sequence[int]) -> None:
+    """Compare submissions on a task. A failure of one of them is part of the result."""
+    options = {"--task": task, "--models": models, "--seeds": ",".join(map(str, seeds))}
+    arguments = [str(part) for pair in options.items() for part in pair]
+    subprocess.run([sys.executable, "-m", "scoring", "compare", *map(str, files), *arguments], cwd=ROOT, check=False)
+
+
+if __name__ == "__main__":
+    with_best = [place for path in methods() for place in tuned(path, DIGITS[0])]
+    if "tune" not in sys.argv[1:]:
+        compare([*methods(), *with_best], *DIGITS)
+        compare(methods(), *FACES)
+        for page in PAGES:
+            written = ranking.with_tables(page.read_text(), REPORTS)
+            page.write_text(judges.with_tables(written, REPORTS))
