@@ -13,7 +13,6 @@ Cost: 60 steps on batches of 256 with the outputs of two teachers, many times th
 """
 
 import copy
-from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -77,7 +76,7 @@ def mixed(retain, forget):
     return DataLoader(TensorDataset(inputs, is_forgotten), BATCH_SIZE, shuffle=True, drop_last=drop_last)
 
 
-def endless(loader: DataLoader) -> Iterator:
+def endless(loader):
     """Batch after batch, pass after pass."""
     while True:
         yield from loader

@@ -13,10 +13,7 @@ which on digits would exceed the kit's time limit. Momentum makes each of 250 st
 Cost: 250 steps on a batch of each set, several times the budget on a small task, within it on 20,000 pictures.
 """
 
-from collections.abc import Iterator
-
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
@@ -30,7 +27,7 @@ MOMENTUM = 0.9
 RANGES = {"STEPS": (20, 300), "LEARNING_RATE": (1e-3, 0.3), "RETAIN_SHARE": (0.7, 0.999)}
 
 
-def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: DataLoader) -> nn.Module:
+def unlearning(net, retain, forget, val):
     """Minimise the weighted difference of the two losses, at a constant learning rate."""
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
     to_keep, to_forget = endless(retain, RETAIN_BATCH_SIZE), endless(forget, FORGET_BATCH_SIZE)
@@ -44,7 +41,7 @@ def unlearning(net: nn.Module, retain: DataLoader, forget: DataLoader, val: Data
     return net
 
 
-def endless(loader: DataLoader, size: int) -> Iterator:
+def endless(loader, size):
     """Batches of this size, pass after pass."""
     examples = loader.dataset
     if not len(loader):

@@ -5,7 +5,7 @@ gradient. All others are frozen and keep their exact values. Each epoch is one p
 drawn labels, and one over the retain set.
 
 The gradient is taken at the original weights, as in the paper; the public code updates the weights while it sums. As
-in the latest public code, weight decay and momentum leave the frozen half unchanged.
+in the latest public code, weight decay and momentum leave the frozen weights unchanged.
 
 With 32x32 pictures, more than half of the weights of torchvision's ResNet-18 never influence an output, so their
 gradients are zero. Half of all weights would then be frozen without any choice among those that matter. The authors'
