@@ -34,13 +34,14 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare tune certify tables export bundle rehearse upload submissions lint test official check bench learners language gpu soak
+.PHONY: help env new score compare tune certify tables export bundle rehearse upload submissions lint test official check bench calibration methods learners language gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo 'OPTIONS, as NAME=value: TASK DATA MODEL MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
-	@echo 'score, compare and certify also take LIMIT (seconds per run) and FORGET (how many examples).'
+	@echo 'score, compare, tune and certify also take LIMIT (seconds per run) and FORGET (how many examples);'
+	@echo 'score, compare and tune SEEDS (as in 0,1,2); compare COLUMNS (as in retain,u_lira,klom).'
 	@echo 'SUBMISSIONS is a list, as in "submissions/a*.py submissions/b.py"; write ? for a space in a name.'
 	@echo $(call quoted,$(VENV)/bin/unlearning-kit VERB --help explains them.)
 
@@ -95,6 +96,12 @@ bench: $(READY)  ## time what must be fast, and write tests/benchmarks/results/
 
 learners: $(READY)  ## measure exact, merged and private submissions for submissions/README.md; an hour
 	@$(RUN) -m tests.benchmarks.learners
+
+calibration: $(READY)  ## measure what intervals cover, for scoring/README.md; hours  [REPEATS]
+	@$(RUN) -m tests.benchmarks.calibration $(call given,REPEATS)
+
+methods: $(READY)  ## tune and compare all methods on pictures, for the tables in the README files; hours
+	@$(RUN) -m tests.benchmarks.methods
 
 language: $(READY)  ## measure methods on text for submissions/README.md; about an hour
 	@$(RUN) -m tests.benchmarks.language

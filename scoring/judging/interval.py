@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from scoring.judging.epsilon import strongest_epsilons
 from scoring.judging.outputs import Outputs
-from scoring.judging.rules import exact_double_threshold, single_threshold
+from scoring.judging.quick import quick_epsilons
 from scoring.judging.score import DELTA, accuracy_ratios, credits, score
 
 SPLITS = 12
@@ -30,9 +29,6 @@ DEGREES_OF_FREEDOM = 2 * SPLITS
 
 FEWEST_MODELS = 32
 """Smaller pools have halves whose scores say little about those of the whole."""
-
-RULES = (single_threshold, exact_double_threshold)
-"""The official families, the second one without the evaluator's rounding, which changes an epsilon in a hundred."""
 
 
 @dataclass(frozen=True)
@@ -95,25 +91,37 @@ def spread_of(
     Raises:
         ValueError: the pools are too small, or as for ``score``.
     """
+    if value is None:
+        value = score(unlearned, retrained, accuracy).value
+    return spread_from(value, parts_of_halves(unlearned, retrained, accuracy, seed=seed))
+
+
+def spread_from(value: float, halves: NDArray[np.float64]) -> Spread:
+    """The spread of a score, from what ``parts_of_halves`` returned."""
+    growth = value / halves.mean() if halves.any() else 1.0
+    return Spread(value, (halves[:, 0] - halves[:, 1]) * np.sqrt(growth / 2))
+
+
+def parts_of_halves(
+    unlearned: Outputs, retrained: Outputs, accuracy: Outputs | None = None, *, seed: int = 0
+) -> NDArray[np.float64]:
+    """[SPLITS, 2, F] what each example adds to the score of each half, before the mean over examples.
+
+    Raises:
+        ValueError: the pools are too small.
+    """
     models = len(unlearned)
     if models < FEWEST_MODELS:
         raise ValueError(f"expected at least {FEWEST_MODELS} models per pool for an interval, found {models}")
-    if value is None:
-        value = score(unlearned, retrained, accuracy).value
-    pools = unlearned, retrained, accuracy or retrained
-    halves = []
+    found = []
     for split in range(SPLITS):
         rng = np.random.default_rng([seed, models, split])
-        # The retrained models' order does not depend on the submission, but differs from that of the unlearned models.
-        orders = [rng.permutation(models) for _ in range(2)]
+        # Model i of one pool has nothing to do with model i of the other, so each pool has an order of its own.
+        ours, theirs = rng.permutation(models), rng.permutation(models)
         for half in (slice(models // 2), slice(models // 2, 2 * (models // 2))):
-            ours, theirs, accurate = (
-                pool.take(order[half]) for pool, order in zip(pools, (orders[0], orders[1], orders[1]), strict=True)
-            )
-            halves.append(_parts(ours, theirs, accurate))
-    scores = np.array(halves).reshape(SPLITS, 2, -1)
-    growth = value / scores.mean() if scores.any() else 1.0
-    return Spread(value, (scores[:, 0] - scores[:, 1]) * np.sqrt(growth / 2))
+            against = (pool.take(theirs[half]) for pool in (retrained, accuracy or retrained))
+            found.append(quick_parts(unlearned.take(ours[half]), *against))
+    return np.array(found).reshape(SPLITS, 2, -1)
 
 
 def score_interval(unlearned: Outputs, retrained: Outputs, *, confidence: float = 0.95, seed: int = 0) -> Interval:
@@ -150,17 +158,16 @@ def mean_of(spreads: Sequence[Spread]) -> Spread:
     )
 
 
-def _parts(unlearned: Outputs, retrained: Outputs, accuracy: Outputs) -> NDArray[np.float64]:
-    """[F] what each example adds to the score, before the mean over examples."""
-    pools = unlearned.forget_confidence, retrained.forget_confidence
-    epsilon, _ = strongest_epsilons(*pools, families=RULES, delta=DELTA)
+def quick_parts(unlearned: Outputs, retrained: Outputs, accuracy: Outputs) -> NDArray[np.float64]:
+    """[F] what each example adds to the score, up to the evaluator's rounding, before the mean over examples."""
+    epsilon = quick_epsilons(unlearned.forget_confidence, retrained.forget_confidence, DELTA)
     retain, test = accuracy_ratios(unlearned, accuracy)
     return credits(epsilon, len(unlearned)) * retain * test
 
 
 def quick_score(unlearned: Outputs, retrained: Outputs, accuracy: Outputs) -> float:
     """The score, up to the evaluator's rounding, in a tenth of the time."""
-    return float(_parts(unlearned, retrained, accuracy).mean())
+    return float(quick_parts(unlearned, retrained, accuracy).mean())
 
 
 def _quantile(confidence: float) -> float:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from scoring.judging.by_models import score_by_models
-from scoring.judging.epsilon import strongest_epsilons
 from scoring.judging.groups import groups
 from scoring.judging.interval import (
     FEWEST_MODELS,
@@ -18,8 +17,7 @@ from scoring.judging.interval import (
     score_interval,
     spread_of,
 )
-from scoring.judging.rules import double_threshold, exact_double_threshold, single_threshold
-from scoring.judging.score import DELTA, score
+from scoring.judging.score import score
 from tests.judging.pools import gaussians
 
 MODELS, EXAMPLES = 64, 40
@@ -152,36 +150,3 @@ def test_quick_looks_are_scores_of_fewer_models(pools):
 def test_no_quick_looks_at_small_pools():
     few = gaussians(16, EXAMPLES, seed=0)
     assert score_by_models(few, few) == ()
-
-
-def test_exact_arithmetic_gives_the_evaluators_epsilons_but_for_its_rounding():
-    found = []
-    for models in (8, 33, 128):
-        rng = np.random.default_rng(models)
-        retrained = rng.normal(0, rng.uniform(0.1, 4, 60), (models, 60))
-        unlearned = 1.3 * rng.normal(0.3, rng.uniform(0.1, 4, 60), (models, 60))
-        pair = [
-            strongest_epsilons(unlearned, retrained, (single_threshold, family), DELTA)[0]
-            for family in (double_threshold, exact_double_threshold)
-        ]
-        found.append(np.abs(pair[0] - pair[1]) < 1e-6)
-    assert np.mean(found) > 0.95
-
-
-def test_exact_arithmetic_counts_as_a_naive_search_does():
-    rng = np.random.default_rng(0)
-    narrow, wide = rng.normal(0, 1, 12).round(1), rng.normal(0.5, 2, 12).round(1)
-    step, rounding = 4 / 399, 1e-11
-    expected = set()
-    for i in range(400):
-        right = narrow.max() - 2 + i * step
-        for k in range(i, i + 400):
-            left = narrow.min() - 4 + k * step
-            inside = [((left - rounding <= one) & (one <= right + rounding)).sum() for one in (narrow, wide)]
-            if left <= right:
-                expected.add((int(inside[1]), int(len(narrow) - inside[0])))
-    found = set(zip(*(counts.tolist() for counts in exact_double_threshold.error_counts(narrow, wide)), strict=True))
-    assert found == expected | ({(0, 12)} & found)
-    assert found == set(
-        zip(*(counts.tolist() for counts in exact_double_threshold.error_counts(wide, narrow)), strict=True)
-    )
