@@ -285,13 +285,13 @@ def tables_command(
     ] = None,
 ) -> None:
     """Write the tables of README.md and submissions/README.md again, from the comparisons that were made."""
-    from scoring.reports import language, learners, ranking
+    from scoring.reports import agreement, language, learners, ranking
 
     with reporting_errors(INTERRUPTED):
         for page in pages or [Path("README.md"), Path("submissions/README.md")]:
             try:
                 written = page.read_text(encoding="utf-8")
-                for tables in (ranking.with_tables, learners.with_table, language.with_tables):
+                for tables in (ranking.with_tables, agreement.with_tables, learners.with_table, language.with_tables):
                     written = tables(written, REPORTS)
                 page.write_text(written, encoding="utf-8")
             except UnicodeDecodeError as error:

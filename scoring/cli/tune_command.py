@@ -13,6 +13,7 @@ from scoring.cli.options import (
     Forget,
     Limit,
     Models,
+    Out,
     Seed,
     Seeds,
     StartModel,
@@ -45,6 +46,7 @@ def tune_command(
     device: Device = "",
     seed: Seed = 0,
     seeds: Seeds = None,
+    out: Out = None,
     store: Store = MADE / "store",
     workers: Workers = None,
     limit: Limit = None,
@@ -70,7 +72,8 @@ def tune_command(
             task, data, model, device, (search.TUNING_SEED, *chosen), store, workers, backend, limit, forget
         )
         pools, *others = found
-        folder = folder_of(REPORTS, pools.task.label, search.TUNING_SEED, search.MODELS, submission.stem)
+        of_search = folder_of(REPORTS, pools.task.label, search.TUNING_SEED, search.MODELS, submission.stem)
+        folder = out / "tuning" if out else of_search
         check_place(folder, reports.FILES)
         check_place(place.parent, (place.name,))
         progress = pools.progress
@@ -92,7 +95,7 @@ def tune_command(
             )
         reports.write_tuned(tuning, tuning.best.values, pools.task.label, place)
         say(f"Wrote {quoted(place)}.")
-        score_on_seeds(place, others, models, None)
+        score_on_seeds(place, others, models, out)
 
 
 COMMANDS: dict[str, Callable] = {"tune": tune_command}

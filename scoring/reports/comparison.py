@@ -114,7 +114,7 @@ def _caption(compared: Comparison) -> str:
     low, high = compared.reference.ceiling.band
     lines = [f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs."]
     if compared.groups:
-        lines.insert(0, "Scores with the same number in front cannot be told apart (95 % over all pairs).")
+        lines.insert(0, "Rows with the same number cannot be told apart (95 %).")
     return "\n".join(lines)
 
 

@@ -49,12 +49,20 @@ def with_tables(page: str, reports: Path) -> str:
 
     def written(match: re.Match[str]) -> str:
         begin, task, models, seeds, rows, end = match.groups()
-        compared = [_read(reports, task, int(seed), int(models)) for seed in seeds.split(",")]
-        found = _rows(compared, _summary(reports, compared))
-        table = _table(found, len(compared), rows.split(",") if rows else None)
+        compared = compared_on(reports, task, seeds, models)
+        table = _table(rows_of(reports, compared), len(compared), rows.split(",") if rows else None)
         return f"{begin}\n{table}\n\n{_footer(compared)}\n\n{end}"
 
     return MARK.sub(written, page)
+
+
+def compared_on(reports: Path, task: str, seeds: str, models: str) -> list[ComparisonRecord]:
+    """The comparisons that a comment asks for, one per seed.
+
+    Raises:
+        InputError: one does not exist or cannot be read.
+    """
+    return [_read(reports, task, int(seed), int(models)) for seed in seeds.split(",")]
 
 
 def _read(reports: Path, task: str, seed: int, models: int) -> ComparisonRecord:
@@ -84,7 +92,7 @@ def _valid(kind: type[Record], path: Path, again: str) -> Record:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """A row of the table: a submission, the ceiling or the floor.
 
     Attributes:
@@ -108,15 +116,19 @@ class _Row:
         return [*found, str(self.summary.group or "") if self.summary else ""]
 
 
-def _rows(compared: list[ComparisonRecord], summary: Mapping[str, SeedsRow]) -> dict[str, _Row]:
-    """All rows by name. A submission that failed with some seed has none."""
-    found = {}
+def rows_of(reports: Path, compared: list[ComparisonRecord]) -> dict[str, Row]:
+    """All rows by name. A submission that failed with some seed has none.
+
+    Raises:
+        InputError: the summary over several seeds does not exist or cannot be read.
+    """
+    summary, found = _summary(reports, compared), {}
     by_seed = [
         {report.submission.name: figures_of(report) for report in one.ranking} | one.reference for one in compared
     ]
     for name in set.intersection(*map(set, by_seed)):
         figures = [rows[name] for rows in by_seed]
-        found[name] = _Row([one["score"] or 0.0 for one in figures], _mean(figures), summary.get(name))
+        found[name] = Row([one["score"] or 0.0 for one in figures], _mean(figures), summary.get(name))
     return found
 
 
@@ -129,7 +141,7 @@ def _mean(figures: list[Figures]) -> Figures:
     }
 
 
-def _table(rows: Mapping[str, _Row], seeds: int, chosen: list[str] | None) -> str:
+def _table(rows: Mapping[str, Row], seeds: int, chosen: list[str] | None) -> str:
     """The table of the chosen rows, or of all."""
     tuned = {name for name in rows if f"{name}{SUFFIX}" in rows}
     columns = FULL if chosen is None else BRIEF

@@ -94,8 +94,9 @@ def table(record: SeedsRecord) -> Table:
     table = Table(title=Text(f"{quoted(record.task)}, seeds {seeds}, {record.models} models per pool"), box=None)
     ceilings = " / ".join(f"{value:.4f}" for value in record.ceilings)
     table.caption = (
-        f"Ceilings: {ceilings}. ± is the standard deviation between seeds, each of which has another original model;\n"
-        "the interval covers chance in the pools of these originals only (95 %)."
+        f"Ceilings: {ceilings}.\n"
+        "±: standard deviation between seeds, that is, originals.\n"
+        "From, to: chance in the pools of these originals (95 %)."
     )
     grouped = any(row.group for row in record.rows)
     if grouped:

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from scoring.cli.console import messages
 from scoring.cli.options import pools_of
-from scoring.reports import ranking, tuning
+from scoring.reports import agreement, ranking, tuning
 from scoring.reports.files import folder_of
 from scoring.running.progress import Progress
 from scoring.tuning import search
 from starter_kit.contract import brings_learning, reads_text
 from starter_kit.errors import SubmissionError
-from tests.benchmarks import judges
 from tests.benchmarks.variants import ROOT, SUBMISSIONS, VARIANTS
 
 REPORTS, STORE = ROOT / "out/reports", ROOT / "out/store"
@@ -64,5 +63,4 @@ if __name__ == "__main__":
         compare([*methods(), *with_best], *DIGITS)
         compare(methods(), *FACES)
         for page in PAGES:
-            written = ranking.with_tables(page.read_text(), REPORTS)
-            page.write_text(judges.with_tables(written, REPORTS))
+            page.write_text(agreement.with_tables(ranking.with_tables(page.read_text(), REPORTS), REPORTS))

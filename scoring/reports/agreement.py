@@ -1,0 +1,108 @@
+"""How far judges agree: rank correlations over the methods of a comparison, written into a page.
+
+A page asks for the table with a comment, and everything up to the closing comment is written again::
+
+    <!-- agreement task=digits models=512 seeds=0,1,2 -->
+    <!-- end -->
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from scoring.reports.columns import Figures
+from scoring.reports.ranking import REFERENCE, compared_on, rows_of
+from scoring.reports.tuning import SUFFIX
+
+MARK = re.compile(r"(<!-- agreement task=(\S+) models=(\d+) seeds=([\d,]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+JUDGES = {
+    "score": "score",
+    "forget": "forget accuracy",
+    "attack": "attack",
+    "population": "population attack",
+    "u_lira": "U-LiRA",
+    "klom": "KLoM",
+}
+"""Columns that judge forgetting. For all but the score, it is better to be nearer to what retrained models get."""
+
+PRIZES = (
+    "uniform_then_contrastive",
+    "reinitialize_similar_gradients",
+    "noise_class_weighted",
+    "prune_refill_entropy",
+    "transpose_kernels",
+    "reset_ends_distill",
+    "noisy_random_layers",
+    "reset_layers_distill",
+)
+"""The competition's winners in the order of their prizes. The fifth made half of its models by `pseudo_labels`."""
+
+MOST = 3
+"""Methods that are named, of those on which a judge disagrees with the score."""
+
+
+def with_tables(page: str, reports: Path) -> str:
+    """The page with all its tables written again.
+
+    Raises:
+        InputError: a comparison that a table needs does not exist or cannot be read.
+    """
+
+    def written(match: re.Match[str]) -> str:
+        begin, task, models, seeds, end = match.groups()
+        rows = rows_of(reports, compared_on(reports, task, seeds, models))
+        ceiling = rows["ceiling"].figures
+        names = [name for name in rows if name not in REFERENCE]
+        worse = {judge: _worse(judge, [rows[name].figures for name in names], ceiling) for judge in JUDGES}
+        known = {judge: values for judge, values in worse.items() if not np.isnan(values).any()}
+        scores = {name: rows[name].figures["score"] or 0.0 for name in names}
+        return f"{begin}\n{_table(known, names)}\n\n{_prizes(scores)}\n\n{end}"
+
+    return MARK.sub(written, page)
+
+
+def _worse(judge: str, rows: list[Figures], ceiling: Figures) -> NDArray[np.float64]:
+    """How bad each row is to a judge, 0 for the best; NaN where it did not judge."""
+    values = np.array([row.get(judge) for row in rows], np.float64)
+    if judge == "score":
+        return values.max() - values
+    return np.abs(values - np.array(ceiling.get(judge), np.float64))
+
+
+def _table(worse: dict[str, NDArray[np.float64]], names: list[str]) -> str:
+    """Spearman's rank correlations between the judges, and on which methods each disagrees most with the score."""
+    heading = ["", *(JUDGES[judge] for judge in worse), "kinder than the score to", "harder on"]
+    lines = [heading]
+    for judge, values in worse.items():
+        correlations = [f"{spearmanr(values, others).statistic:.2f}" for others in worse.values()]
+        higher = _ranks(worse["score"]) - _ranks(values)
+        order = np.argsort(-higher, kind="stable")
+        named = [[names[place] for place in some] for some in (order[:MOST], order[::-1][:MOST])]
+        lines.append(
+            [JUDGES[judge], *correlations, *([", ".join(some) for some in named] if judge != "score" else ["", ""])]
+        )
+    written = [f"| {' | '.join(line)} |" for line in lines]
+    rule = "|---|" + "--:|" * len(worse) + "---|---|"
+    return "\n".join([written[0], rule, *written[1:]])
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    return np.argsort(np.argsort(values, kind="stable"), kind="stable")
+
+
+def _prizes(scores: dict[str, float]) -> str:
+    """How far the competition's winners stand in the order of their prizes."""
+    found = []
+    for kind, suffix in (("published", ""), ("tuned", SUFFIX)):
+        values = [scores.get(f"{name}{suffix}") for name in PRIZES]
+        if None not in values:
+            correlation = spearmanr([-value for value in values if value is not None], range(len(PRIZES))).statistic
+            found.append(f"{correlation:+.2f} with {kind} constants")
+    return (
+        f"Spearman's rank correlations over {len(scores)} rows. Between the scores of the eight winners and the order "
+        f"of their prizes: {', '.join(found) or 'unknown'}; 0.74 is needed for p < 0.05."
+    )
