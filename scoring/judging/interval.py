@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
-
 from scoring.judging.outputs import Outputs
 from scoring.judging.quick import quick_epsilons
 from scoring.judging.score import DELTA, accuracy_ratios, credits, score
@@ -174,4 +172,7 @@ def _quantile(confidence: float) -> float:
     """How many standard deviations an interval reaches to either side."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence: expected a number between 0 and 1, found {confidence}")
-    return float(t.ppf((1 + confidence) / 2, DEGREES_OF_FREEDOM))
+    # It takes a tenth of a second to import, which no help text should cost.
+    from scipy.special import stdtrit
+
+    return float(stdtrit(DEGREES_OF_FREEDOM, (1 + confidence) / 2))
