@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from scoring.judging.outputs import Outputs
 from scoring.judging.quick import quick_epsilons
 from scoring.judging.score import DELTA, accuracy_ratios, credits, score
@@ -22,8 +23,15 @@ from scoring.judging.score import DELTA, accuracy_ratios, credits, score
 SPLITS = 12
 """Times that the pools are cut into halves."""
 
+COMMON = 0.75
+"""The share that is left, in whole pools, of the variance that examples of one model have in common in halves.
+
+Luck of single examples stays as large with more models, because the strongest of many rules looks at a few extreme models
+only. Luck that examples have in common averages out, though less than in a mean, for which the share were 0.5.
+"""
+
 DEGREES_OF_FREEDOM = 2 * SPLITS
-"""Of Student's distribution: between those of a variance from so many splits, and those of its lower bound."""
+"""Of Student's distribution: a variance from so many splits would have half of them, but only a part of it is."""
 
 FEWEST_MODELS = 32
 """Smaller pools have halves whose scores say little about those of the whole."""
@@ -52,13 +60,10 @@ class Spread:
 
     @property
     def deviation(self) -> float:
-        """The standard deviation of the score.
-
-        Not less than if all examples were independent: from few draws, that is known far better.
-        """
-        together = np.mean(self.deviations.mean(axis=1) ** 2)
+        """The standard deviation of the score: as if all examples were independent, and what they have in common."""
         apart = np.mean(self.deviations**2) / self.deviations.shape[1]
-        return float(np.sqrt(max(together, apart)))
+        together = np.mean(self.deviations.mean(axis=1) ** 2)
+        return float(np.sqrt(apart + COMMON * max(together - apart, 0.0)))
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """The interval around the score, from 0 up."""
