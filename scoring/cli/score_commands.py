@@ -29,6 +29,7 @@ from scoring.cli.options import (
     seeds_of,
 )
 from scoring.cli.values import a_path
+from scoring.judging.interval import FEWEST_MODELS, spread_of
 from scoring.judging.score import OFFICIAL_MODELS, score
 from starter_kit.errors import InputError, MachineError, plain, quoted
 
@@ -273,9 +274,10 @@ def judge_command(
         pools = [load_outputs(path) for path in (unlearned, retrained)]
         try:
             judged = Judged(pools[0], score(*pools))
+            spread = spread_of(*pools, value=judged.score.value) if len(pools[0]) >= FEWEST_MODELS else None
         except ValueError as error:
             raise InputError(f"{error}.") from error
-        results.print(judged_table(unlearned, judged))
+        results.print(judged_table(unlearned, judged, spread))
         say_notes(notes_on_models(len(pools[0])))
 
 

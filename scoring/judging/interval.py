@@ -26,8 +26,8 @@ SPLITS = 12
 COMMON = 0.75
 """The share that is left, in whole pools, of the variance that examples of one model have in common in halves.
 
-Luck of single examples stays as large with more models, because the strongest of many rules looks at a few extreme models
-only. Luck that examples have in common averages out, though less than in a mean, for which the share were 0.5.
+The luck of single examples stays as large with more models, because the strongest of many rules depends on a few
+extreme models. Luck that examples have in common averages out, though less than in a mean, where 0.5 would be left.
 """
 
 DEGREES_OF_FREEDOM = 2 * SPLITS

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from scoring.judging.interval import Spread
 from scoring.reports.record import Accuracies, Floor, Pool, Report
 from scoring.reports.recording import pool_of
 from scoring.run import Judged
@@ -72,8 +73,7 @@ def _captions(report: Report) -> list[str]:
         f"{report.unlearned.epsilon.largest_possible:.2f}.",
     ]
     if report.interval:
-        low, high = report.interval
-        found.insert(0, f"Other pools from this original model would score {low:.4f} to {high:.4f} (95 %).")
+        found.insert(0, _chance(*report.interval))
     if ceiling.value:
         found.insert(0, f"{quoted(report.submission.name)} reaches {100 * score / ceiling.value:.0f} % of the ceiling.")
     if report.guarantee and not report.guarantee.reference:
@@ -84,6 +84,10 @@ def _captions(report: Report) -> list[str]:
     return found
 
 
+def _chance(low: float, high: float) -> str:
+    return f"Other pools from this original model would score {low:.4f} to {high:.4f} (95 %)."
+
+
 def _task(report: Report) -> str:
     """What was to be forgotten of which task."""
     asked = report.request
@@ -91,9 +95,11 @@ def _task(report: Report) -> str:
     return quoted(report.task.name) + part
 
 
-def judged_table(path: Path, judged: Judged) -> Table:
+def judged_table(path: Path, judged: Judged, spread: Spread | None) -> Table:
     """The figures of a pool of which only the outputs are known."""
     table = Table(title=f"{len(judged.outputs)} models per pool")
+    if spread:
+        table.caption = _chance(spread.interval().low, spread.interval().high)
     for heading in ("", quoted(path.stem)):
         table.add_column(Text(heading))
     _add_blocks(table, [_lines(pool_of(judged))])
