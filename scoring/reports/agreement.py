@@ -58,7 +58,8 @@ def with_tables(page: str, reports: Path) -> str:
         ceiling = rows["ceiling"].figures
         names = [name for name in rows if name not in REFERENCE]
         worse = {judge: _worse(judge, [rows[name].figures for name in names], ceiling) for judge in JUDGES}
-        known = {judge: values for judge, values in worse.items() if not np.isnan(values).any()}
+        # One that lacks a figure, or gives the same to all, has no order.
+        known = {judge: values for judge, values in worse.items() if np.ptp(values) > 0}
         scores = {name: rows[name].figures["score"] or 0.0 for name in names}
         return f"{begin}\n{_table(known, names)}\n\n{_prizes(scores)}\n\n{end}"
 

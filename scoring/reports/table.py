@@ -85,7 +85,7 @@ def _captions(report: Report) -> list[str]:
 
 
 def _chance(low: float, high: float) -> str:
-    return f"Other pools from this original model would score {low:.4f} to {high:.4f} (95 %)."
+    return f"95 % interval: {low:.4f} to {high:.4f}\n(other pools, this original model)"
 
 
 def _task(report: Report) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from rich.table import Table
 from rich.text import Text
 
@@ -27,7 +28,7 @@ def table(tuning: Tuning) -> Table:
     """All trials, the best one in bold."""
     name = quoted(tuning.submission.name)
     table = Table(title=Text(f"{name}: {len(tuning.trials)} trials with {MODELS} models, seed {TUNING_SEED}"), box=None)
-    table.caption = f"Trial 0 has the file's own constants. The ceiling of {MODELS} models is {tuning.ceiling:.4f}."
+    table.caption = f"Trial 0 has the file's own constants.\nThe ceiling of {MODELS} models is {tuning.ceiling:.4f}."
     table.add_column("trial", justify="right")
     for constant in tuning.constants:
         table.add_column(Text(constant.name.lower().replace("_", "\n")), justify="right")
@@ -59,11 +60,11 @@ def picture_of(tuning: Tuning) -> bytes:
         A PNG.
     """
     panels = 1 + len(tuning.constants)
-    columns = min(panels, 3)
+    columns = panels if panels <= 4 else 3
     rows = -(-panels // columns)
     figure = Figure(figsize=(4 * columns, 3.2 * rows + 0.4), layout="constrained", dpi=100)
     figure.suptitle(f"{title_of(tuning.submission.name)}: {len(tuning.trials)} trials with {MODELS} models")
-    all_axes = np.atleast_1d(figure.subplots(rows, columns, sharey=True, squeeze=False).ravel())
+    all_axes = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     scored = [trial for trial in tuning.trials if trial.score is not None]
     scores = [trial.score or 0.0 for trial in scored]
 
@@ -77,11 +78,16 @@ def picture_of(tuning: Tuning) -> bytes:
         label="best so far",
     )
     first.set_xlabel("trial")
+    first.xaxis.set_major_locator(MaxNLocator(integer=True))
     first.legend(frameon=False, loc="lower right")
     for axes, constant in zip(all_axes[1:], tuning.constants, strict=False):
         axes.plot([trial.values[constant.name] for trial in scored], scores, "o", color=SUBMISSION, alpha=0.7)
         axes.axvline(constant.value, color=CEILING, linestyle="--", label="own value")
-        axes.set_xscale("log" if constant.log else "linear")
+        if constant.log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(constant.name)
         axes.legend(frameon=False)
     for axes in all_axes[panels:]:
