@@ -3,6 +3,7 @@
 What is stored is not made again, so it can be stopped and started at any moment. With ``tune`` it only searches.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from scoring.running.progress import Progress
 from scoring.tuning import search
 from starter_kit.contract import brings_learning, reads_text
 from starter_kit.errors import SubmissionError
+from tests.benchmarks.record import RESULTS, circumstances
 from tests.benchmarks.variants import ROOT, SUBMISSIONS, VARIANTS
 
 REPORTS, STORE = ROOT / "out/reports", ROOT / "out/store"
@@ -32,8 +34,8 @@ def methods() -> list[Path]:
     return [path for path in every if not brings_learning(path) and not reads_text(path.read_text())]
 
 
-def tuned(path: Path, task: str) -> list[Path]:
-    """The submission with the best constants that a search finds; nothing if it has none, or does not suit the task."""
+def searched(path: Path, task: str) -> search.Tuning | None:
+    """What a search for better constants finds; None if the file has none, or does not suit the task."""
     (pools,) = pools_of(task, None, None, "cpu", (search.TUNING_SEED,), STORE, None, "processes")
     progress = Progress(messages)
     progress.say(f"Tuning {path.stem}")
@@ -41,13 +43,23 @@ def tuned(path: Path, task: str) -> list[Path]:
         found = search.search(path, pools, TRIALS, lambda trial: progress.say(tuning.line(trial)), progress.quiet)
     except SubmissionError as error:
         progress.say(str(error))
-        return []
+        return None
     tuning.write(found, folder_of(REPORTS, task, search.TUNING_SEED, search.MODELS, path.stem))
-    if found.best is None:
-        return []
-    place = VARIANTS / f"{path.stem}{tuning.SUFFIX}.py"
-    tuning.write_tuned(found, found.best.values, task, place)
-    return [place]
+    return found
+
+
+def tuned(found: Sequence[search.Tuning], task: str) -> list[Path]:
+    """Submissions with the best constants, and a file that says which these are."""
+    places, constants = [], {}
+    for one in found:
+        if one.best:
+            places.append(VARIANTS / f"{one.submission.name}{tuning.SUFFIX}.py")
+            tuning.write_tuned(one, one.best.values, task, places[-1])
+            constants[one.submission.name] = one.best.values
+    facts = {"task": task, "seed": search.TUNING_SEED, "models": search.MODELS, "trials": TRIALS}
+    record = circumstances("optuna") | facts | {"constants": constants}
+    (RESULTS / f"tuned-{task}.json").write_text(json.dumps(record, indent=2) + "\n")
+    return places
 
 
 def compare(files: Sequence[Path], task: str, models: int, seeds: Sequence[int]) -> None:
@@ -58,7 +70,8 @@ def compare(files: Sequence[Path], task: str, models: int, seeds: Sequence[int])
 
 
 if __name__ == "__main__":
-    with_best = [place for path in methods() for place in tuned(path, DIGITS[0])]
+    found = [one for path in methods() if (one := searched(path, DIGITS[0]))]
+    with_best = tuned(found, DIGITS[0])
     if "tune" not in sys.argv[1:]:
         compare([*methods(), *with_best], *DIGITS)
         compare(methods(), *FACES)
