@@ -36,6 +36,8 @@ RANGES = {"LEARNING_RATE": (1e-4, 0.5), "EPOCHS": (1, 10), "EPOCHS_PER_DROP": (1
 
 def unlearning(net, retain, forget, val):
     """Find the adversarial examples of the original, then train on everything."""
+    if not len(forget.dataset):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     inputs, targets = (torch.cat(column) for column in zip(*forget, strict=True))
     if not inputs.is_floating_point():
         raise NotImplementedError("This method changes inputs a little, and inputs of this task are tokens.")

@@ -25,6 +25,8 @@ RANGES = {"EPOCHS": (1, 5), "BATCH_SIZE": (4, 64), "LEARNING_RATE": (1e-3, 0.5),
 
 def unlearning(net, retain, forget, val):
     """Maximise the loss on the forget set."""
+    if not len(forget.dataset):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     # Batch norm cannot train on one example.
     drop_last = len(forget.dataset) % BATCH_SIZE == 1
     small_batches = DataLoader(forget.dataset, batch_size=BATCH_SIZE, shuffle=True, drop_last=drop_last)

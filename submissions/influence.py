@@ -36,6 +36,8 @@ NOT_ASKED = -100
 
 def unlearning(net, retain, forget, val):
     """Solve for the step, then take it."""
+    if not len(forget.dataset):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     # The answers of an example must not depend on its batch.
     net.eval()
     forgotten, kept = len(forget.dataset), len(retain.dataset)

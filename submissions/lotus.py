@@ -37,6 +37,8 @@ NOT_ASKED = -100
 
 def unlearning(net, retain, forget, val):
     """Distil at the temperature that the accuracies ask for."""
+    if not len(forget.dataset):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     teacher = copy.deepcopy(net).eval()
     wanted = accuracy(teacher, val)
     kept = torch.randperm(len(retain.dataset))[: max(1, int(RETAIN_SHARE * len(retain.dataset)))]

@@ -32,6 +32,8 @@ RANGES = {"SHARE": (0.05, 0.8), "EPOCHS": (1, 8), "LEARNING_RATE": (1e-4, 0.3), 
 
 def unlearning(net, retain, forget, val):
     """Re-initialise, then fine-tune with a learning rate that rises and falls again."""
+    if not len(forget.dataset):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     factors = reinitialize(net, gradient_differences(net, retain, forget))
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     for epoch in range(EPOCHS):

@@ -41,6 +41,8 @@ NOT_ASKED = -100
 
 def unlearning(net, retain, forget, val):
     """Leave the least memorised third, fine-tune away the next, relabel the last."""
+    if not len(forget.dataset):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     high, middle, _ = (Subset(forget.dataset, rows.tolist()) for rows in thirds(confidences(net, forget.dataset)))
     if len(middle):
         fine_tune(net, ConcatDataset([retain.dataset, high]))

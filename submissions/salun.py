@@ -33,6 +33,8 @@ RANGES = {"EPOCHS": (1, 15), "SALIENT_SHARE": (0.05, 1.0), "LEARNING_RATE": (1e-
 
 def unlearning(net, retain, forget, val):
     """Find the salient weights, then train them at a constant learning rate."""
+    if not len(forget.dataset):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     frozen = find_frozen(net, forget)
     original = [weight.detach().clone() for weight in net.parameters()]
     passes = [(batches_of(forget.dataset), True), (batches_of(retain.dataset), False)]

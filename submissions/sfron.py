@@ -50,6 +50,8 @@ NOT_ASKED = -100
 
 def unlearning(net, retain, forget, val):
     """Descend on retain batches, with masked ascents in between; both follow a cosine."""
+    if not len(forget.dataset):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     # Batch norm cannot train on one example.
     drop_last = len(retain.dataset) % BATCH_SIZE == 1
     retain = DataLoader(retain.dataset, BATCH_SIZE, shuffle=True, drop_last=drop_last)

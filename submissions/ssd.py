@@ -25,6 +25,8 @@ RANGES = {"SELECTION": (1.0, 50.0), "DAMPENING": (0.1, 1.0), "BATCH_SIZE": (16, 
 
 def unlearning(net, retain, forget, val):
     """Find the importances, then dampen."""
+    if not len(forget.dataset):
+        raise NotImplementedError("This method needs examples, and this task only describes what is to be forgotten.")
     net.eval()
     to_all = importances(net, ConcatDataset([retain.dataset, forget.dataset]))
     dampen(net, importances(net, forget.dataset), to_all)

@@ -1,6 +1,8 @@
 """Every submission runs on digits, on the competition's network, and on sets of any size."""
 
 import ast
+import copy
+import re
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -13,6 +15,7 @@ from scoring.jobs.setting import Setting
 from scoring.untrusted.submission import read
 from starter_kit import tasks
 from starter_kit.errors import UnsuitedError
+from starter_kit.examples import ExampleLoader
 from tests.conftest import make_pools, run_of
 from tests.toys import part
 
@@ -139,6 +142,35 @@ def test_a_submission_on_text(authors, path):
     answers = [row["forget_confidence"] for row in (*rows, original.answers)]
     assert not np.allclose(answers[0], answers[1])
     assert not np.allclose(answers[0], answers[2])
+
+
+@pytest.mark.parametrize("name", ["hazards", "authors-concept"])
+@each
+def test_a_submission_on_choices_and_on_a_request_in_words(name, path):
+    """It runs, or says in a sentence why it does not. What it is worth is another question."""
+    submission = read(path)
+    if submission.learns:
+        pytest.skip("it learns its own kind of model")
+    task = tasks.load(name)
+    sets = [
+        examples.with_columns(column[:65] for column in examples.columns)
+        for examples in (task.retain, task.forget_as_given, task.validation)
+    ]
+    net = task.network().train()
+    before = copy.deepcopy(net.state_dict())
+    returned, refused = None, None
+    try:
+        returned = submission.execute()["unlearning"](net, *map(ExampleLoader, sets))
+    except NotImplementedError as error:
+        refused = error
+    if refused:
+        assert re.fullmatch(
+            r"This method .* and (an example of )?(this|inputs of this) (task|network) .*\.", str(refused)
+        )
+        return
+    after = (net if returned is None else returned).state_dict()
+    assert {key: value.shape for key, value in after.items()} == {key: value.shape for key, value in before.items()}
+    assert all(value.isfinite().all() for value in after.values())
 
 
 def constants_in(source):
