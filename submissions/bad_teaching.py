@@ -4,10 +4,11 @@ Both networks are teachers. Retain and forget examples are shuffled together, an
 good teacher on the former and of the bad one on the latter. A part of the retain set is enough to preserve accuracy.
 
 The bad teacher is initialised as the network itself is: layers reset themselves, and the convolutions of torchvision's
-ResNet are then drawn as it draws them. PyTorch's defaults would make it answer almost the same to every picture.
+ResNet are then drawn again as that network draws them. PyTorch's defaults would make it answer almost the same to every
+picture.
 
-Source: Chundawat et al., "Can Bad Teaching Induce Forgetting?" (2023), with the constants of its public notebook. One
-epoch of its CIFAR-100 takes 60 steps, one of digits two, so the steps are counted.
+Source: Chundawat et al., "Can Bad Teaching Induce Forgetting?" (2023), with the constants of its public notebook. An
+epoch of its CIFAR-100 takes 60 steps, one of digits two, so steps are counted, not epochs.
 Cost: 60 steps on batches of 256 with the outputs of two teachers, many times the budget on a small task, within it on
 20,000 pictures.
 """
@@ -66,7 +67,7 @@ def reset_layer(module):
 
 
 def mixed(retain, forget):
-    """A loader of a random part of the retain set and the forget set: inputs, and whether each is to be forgotten."""
+    """A loader of the forget set and a random part of the retain set: inputs, and whether each is to be forgotten."""
     sampler = RandomSampler(retain.dataset, num_samples=max(2, round(RETAIN_SHARE * len(retain.dataset))))
     to_keep = [inputs for inputs, _ in DataLoader(retain.dataset, BATCH_SIZE, sampler=sampler)]
     inputs = torch.cat([*to_keep, *(inputs for inputs, _ in forget)])

@@ -4,9 +4,9 @@ Layers near the output are thought to hold what is specific to single examples. 
 are trained, with all that lies after the first of them; all other weights are frozen, and only the running statistics
 of their batch norms change.
 
-Goel et al. count layers from the end. Here they are a share of all: of a ResNet-18's 21 the last six, which are its
-last stage and its classifier. They train for about half as long as for a new model, at the same learning rates. A file
-cannot know the recipe of the task, so this is half of that of `digits`.
+Goel et al. count layers from the end. Here they are a share of all layers: in a ResNet-18 the last six of 21, which are
+its last stage and its classifier. They train for half as long as a new model, at the same learning rates. A file cannot
+know the recipe of the task, so this is half of the one of `digits`.
 
 Source: CF-k (catastrophic forgetting of the last k layers) of Goel et al., "Towards Adversarial Evaluations for
 Inexact Machine Unlearning" (2022).

@@ -1,12 +1,12 @@
-"""Add noise to every weight, the more the less the retain set needs it.
+"""Add noise to every weight: the less the retain set needs a weight, the more noise.
 
 How much the retain set needs a weight is its Fisher information: the expected squared gradient of the loss for a label
 that the model itself draws. The noise has the variance ALPHA / Fisher, with the limits and factors of the public code.
-1 / Fisher is at most LARGEST, or LARGEST_IN_HEAD in the last layer, which is recognised by its size. It is averaged
-over the input channels. One-dimensional tensors and the last layer receive HEAD_FACTOR times the variance.
+1 / Fisher is at most LARGEST, or LARGEST_IN_HEAD in the last layer, which is recognised by its size. It is then
+averaged over the input channels. One-dimensional tensors and the last layer receive HEAD_FACTOR times the variance.
 
 The public code takes the exact expectation over all classes, one backward pass for each. Here each batch draws one
-class, with the mean probability that the model gives it: the same expectation, for one backward pass. The code's
+class, with the mean probability that the model gives it: the same expectation, for a single backward pass. The code's
 default ALPHA of 0.2 destroys the network; a public script that uses this code searches from 2e-8 to 3e-8.
 
 Source: Fisher forgetting of Golatkar et al., "Eternal Sunshine of the Spotless Net" (2020), as in the public code of

@@ -1,14 +1,14 @@
-"""Take the one step that would undo the forget set if the loss were a parabola.
+"""Take the one step that would undo the forget set if the loss were quadratic.
 
 The step is the inverse Hessian times a vector: the mean gradient on the forget set minus that on the retain set, times
 the forgotten share. In place of the Hessian stands the identity plus the mean outer product of the gradients of up to
-EXAMPLES retain examples. The step is taken SCALE times.
+EXAMPLES retain examples. The step is multiplied by SCALE.
 
 The public code inverts by WoodFisher's recursion, but keeps a single vector where the recursion needs one for each
 example. Here conjugate gradients solve the same equation in the memory of a few copies of the network. The code's
 default SCALE of 0.2 hardly moves a weight; a public script for CIFAR-10 uses 10.
 
-The only chance is which retain examples are drawn, with replacement, so the resulting models are much alike.
+Only the draw of the retain examples, with replacement, is random, so the resulting models are much alike.
 
 Source: influence unlearning (Koh and Liang, 2017; Izzo et al., 2021), as in the public code of Jia et al., "Model
 Sparsity Can Simplify Machine Unlearning" (2023).
@@ -26,7 +26,7 @@ BATCH_SIZE = 64
 ITERATIONS = 5
 DAMPING = 1.0
 TOLERANCE = 1e-3
-"""The iterations end early when what is left to solve is this share of it."""
+"""The iterations end early when the residual is at most this share of the vector to solve for."""
 
 RANGES = {"SCALE": (0.2, 1000.0), "EXAMPLES": (64, 1000), "ITERATIONS": (1, 10)}
 
@@ -66,8 +66,8 @@ def times_hessian(net, batches, vector):
     total, examples = torch.zeros_like(vector), 0
     for inputs, targets in batches:
         loss = losses(net, inputs, targets)
-        # The gradient of a weighted sum of losses is linear in the weights. Its own gradient with respect to them is,
-        # for each example, the product of its gradient with the vector.
+        # The gradient of the sum of emphasis * loss is linear in the emphasis. Differentiating its product with the
+        # vector by the emphasis therefore gives, for each example, the product of its gradient with the vector.
         emphasis = torch.ones_like(loss, requires_grad=True)
         gradients = torch.autograd.grad(
             loss, list(net.parameters()), emphasis, create_graph=True, materialize_grads=True

@@ -1,15 +1,15 @@
 """Learn the original's answers, smoothed on the forget set until its accuracy is that of unseen examples.
 
 The original is the teacher. Retain examples learn a class drawn from its answer. Forget examples learn a Gumbel-softmax
-of its logits at the temperature exp(SHARPNESS * excess): the excess is the model's accuracy on the forget set over the
+of its logits at the temperature exp(SHARPNESS * excess): the excess is the model's accuracy on the forget set minus the
 teacher's on the validation set, measured anew before each pass. Each pass covers the forget set and a part of the
 retain set, drawn once. The passes end early once the excess is -MARGIN or less.
 
-Of the published values of SHARPNESS, 8 for CIFAR-10 and 2 for other sets, this is the latter. On digits ten passes are
-40 steps; on CIFAR-10 they have about 1,500.
+SHARPNESS is published as 8 for CIFAR-10 and 2 for other sets; here it is 2. On digits ten passes are 40 steps, on
+CIFAR-10 about 1,500.
 
 Source: LoTUS of Spartalis et al., "LoTUS: Large-Scale Machine Unlearning with a Taste of Uncertainty" (2025), with the
-constants of its public code for a ResNet-18. Its accuracies, rounded to hundredths there, are not rounded here.
+constants of its public code for a ResNet-18. Accuracies are rounded to hundredths there, but not here.
 Cost: ten passes over the forget set and 30% of the retain set, with the teacher's outputs; within the competition's
 budget if the forget set is small.
 """

@@ -4,8 +4,8 @@ This is gradient ascent with a safeguard: 95% of the weight is on the retain set
 examples become unlikely. Each retain batch is paired with the next forget batch; both sets start over as often as
 necessary.
 
-At first nothing happens: the loss on a forget set that the model knows has hardly a gradient, and it takes many steps
-until the ascent has one to grow from. So steps are counted, not epochs.
+At first nothing happens: the loss on a forget set that the model knows has hardly any gradient, and it takes many steps
+until the ascent has one to follow. So steps are counted, not epochs.
 
 Source: NegGrad+ of Kurmanji et al., "Towards Unbounded Machine Unlearning" (2023): weight and learning rate of its
 small-scale experiments, batch sizes of those on membership attacks. These take thousands of steps without momentum,

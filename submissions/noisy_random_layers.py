@@ -3,7 +3,8 @@
 In each of the first five epochs, a third of the weight tensors are drawn at random and trained together with batch
 norm; all others are frozen. Two thirds of the drawn ones receive noise. Models differ because each draws other tensors.
 
-The winner drew nine of the 28 such tensors of a ResNet-18, six of them for noise; other networks draw the same shares.
+The winner drew nine of the 28 such tensors of a ResNet-18, six of them for noise. On other networks, the same shares
+are drawn.
 
 As in the public code, batch norm is recognised by its name ("bn"). In torchvision's ResNet, the batch norms of the
 shortcuts have other names and count among the other tensors. Also as in the public code, no tensor receives noise in
@@ -32,7 +33,7 @@ RANGES = {"RANDOM_EPOCHS": (1, 8), "EPOCHS": (1, 8), "LEARNING_RATE": (1e-4, 0.1
 
 
 def unlearning(net, retain, forget, val):
-    """Train random tensors for some epochs, then all tensors for some, the last at a higher learning rate."""
+    """Train random tensors, then all tensors; the last epoch has a higher learning rate."""
     if not hasattr(net, "fc"):
         raise NotImplementedError("This method resets fc, and this network has no fc.")
     net.fc.reset_parameters()

@@ -5,8 +5,8 @@ with a little noise. The forget set is never used.
 
 Layers are drawn with replacement. Only convolutions are drawn, because the initialisation of batch norm is not random;
 the classifier and the convolutions of the shortcuts are excluded. The winner drew six times from the 17 such layers of
-a ResNet-18; other networks draw in proportion. Both networks receive the same noisy inputs. Each cycle starts with a
-new optimizer. Five epochs were about 1,500 steps in the competition; on digits they are 105.
+a ResNet-18; on other networks, draws are in proportion. Both networks receive the same noisy inputs. Each cycle starts
+with a new optimizer. Five epochs were about 1,500 steps in the competition; on digits they are 105.
 
 Source: eighth place in the NeurIPS 2023 Machine Unlearning Challenge.
 Cost: five passes over the retain set; with the original's outputs slightly over the competition's budget.

@@ -34,7 +34,7 @@ def unlearning(net, retain, forget, val):
 
 
 def reset(net):
-    """Initialise every layer anew, as the network itself does: torchvision's ResNet draws its own convolutions."""
+    """Initialise every layer anew, as the network does: torchvision's ResNet draws convolutions in its own way."""
     net.apply(reset_layer)
     if isinstance(net, ResNet):
         for module in net.modules():

@@ -4,9 +4,9 @@ The last convolutions and linear layers are reset and trained, with all that lie
 unlearning for these layers. All other weights are frozen and still know the forget set; only the running statistics of
 their batch norms change.
 
-Goel et al. count layers from the end. Here they are a share of all: of a ResNet-18's 21 the last six, which are its
-last stage and its classifier. They train for as long as for a new model, by the same recipe. A file cannot know the
-recipe of the task, so this is that of `digits`, as in `retrain.py`. Unlike in their code, batch norm between these
+Goel et al. count layers from the end. Here they are a share of all layers: in a ResNet-18 the last six of 21, which are
+its last stage and its classifier. They train for as long as a new model, by the same recipe. A file cannot know the
+recipe of the task, so this is the one of `digits`, as in `retrain.py`. Unlike in their code, batch norm between these
 layers is reset as well.
 
 Source: EU-k (exact unlearning of the last k layers) of Goel et al., "Towards Adversarial Evaluations for Inexact
@@ -60,7 +60,7 @@ def last_layers(net):
 
 
 def reset(net, modules):
-    """Initialise these layers anew, as the network itself does: torchvision's ResNet draws its own convolutions."""
+    """Initialise these layers anew, as the network does: torchvision's ResNet draws convolutions in its own way."""
     for module in modules:
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()

@@ -1,12 +1,12 @@
-"""Split the forget set by how much of it is memorised, and unlearn each third in its own way, the least first.
+"""Split the forget set into thirds by how well they are memorised, and unlearn each in its own way, the least first.
 
 A low confidence in the true class stands for memorisation. The third with the highest confidence is left alone, because
 the model would mostly know it anyway. The middle third is forgotten by fine-tuning on the retain set and, as in the
 public code, on the last third. Then the last third is forgotten by SalUn: random labels on it and true labels on the
-retain set, in one shuffled pass, for the half of all weights with the largest gradients on it.
+retain set, shuffled together. Only the half of the weights with the largest gradients on this third gets gradients.
 
-Weights whose gradient is zero are not counted when the half is found; with 32x32 pictures, most of a ResNet-18's
-never influence an output. The gradient is taken at fixed weights; the public code updates them while it sums. As there,
+Weights whose gradient is zero do not count towards that half; with 32x32 pictures, most of a ResNet-18's never
+influence an output. The gradient is taken at fixed weights; the public code updates them while it sums. As there,
 momentum and weight decay reach all weights. With a single example only SalUn runs.
 
 On digits fine-tuning takes 60 steps and SalUn 30; on the source's CIFAR-10 they take some 1,800 and 900.

@@ -9,7 +9,7 @@ in the latest public code, weight decay and momentum leave the frozen weights un
 
 With 32x32 pictures, more than half of the weights of torchvision's ResNet-18 never influence an output, so their
 gradients are zero. Half of all weights would then be frozen without any choice among those that matter. The authors'
-ResNet-18 has another stem and no such weights, so there the two medians agree.
+ResNet-18 has another stem and no such weights, so there both rules freeze the same half.
 
 Source: SalUn of Fan et al., "SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency" (2024), with the
 constants of its public code for a random tenth of CIFAR-10. Ten epochs are about 1,800 steps there; on digits they are

@@ -9,8 +9,8 @@ the method returns to the epoch whose error on the forget set is nearest to the 
 examples of the same classes. Answers of several words have no class; they are held against all validation examples.
 
 Source: SCRUB+R of Kurmanji et al., "Towards Unbounded Machine Unlearning" (2023), with the constants of its public
-experiments on membership attacks. Its passes over the forget set are seven steps, on digits six; those over the retain
-set are more than a thousand, on digits 42.
+experiments on membership attacks. A pass over the forget set is seven steps there and six on digits; one over the
+retain set is more than a thousand steps there and 42 on digits.
 Cost: five passes over the retain set and three over the forget set in small batches; with the teacher's outputs over
 the competition's budget.
 """

@@ -1,15 +1,15 @@
-"""Fine-tune on the retain set, with now and then an ascent on the forget set in those weights that matter more to it.
+"""Fine-tune on the retain set, with occasional ascents on the forget set in the weights that matter more to it.
 
 The mask is found once: the weights whose mean squared gradient on the forget set is at least that on the retain set.
-In every fifth step, a step up the loss of a forget batch comes first. Examples with a low loss count more: each is
+Before every fifth step, there is one up the loss of a forget batch. Examples with a low loss count more: each is
 weighted by its loss to the power of minus one half. The gradients are masked and clipped. As in the public code,
 momentum and weight decay reach all weights.
 
 A loss counts as at least SMALLEST_LOSS. In the public code an example whose loss is rounded to 0 outweighs all others,
 and as its gradient is 0 too, the step goes nowhere; on digits this happens.
 
-The source takes 1,500 steps, 4.3 passes over the retain set of CIFAR-10 without a tenth; here it is the passes that
-count. On digits they are 47 steps and 10 ascents; 1,500 steps would take longer than retraining.
+The source takes 1,500 steps: 4.3 passes over the retain set if a tenth of CIFAR-10 is forgotten. Here the passes are
+kept, not the steps. On digits they are 47 steps and 10 ascents; 1,500 steps would take longer than retraining.
 
 Source: SFR-on of Huang et al., "Unified Gradient-Based Machine Unlearning with Remain Geometry Enhancement" (2024),
 with the constants of its public code for CIFAR-10. Its average of old and new weights does nothing at its coefficient

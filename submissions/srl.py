@@ -1,7 +1,7 @@
 """Train on both sets in one shuffled pass: random labels on the forget set, true labels on the retain set.
 
 Every batch mixes examples of both sets. Labels of forget examples are drawn uniformly from all classes, anew in each
-pass; so one in as many as there are classes is right by chance.
+pass; with ten classes, one label in ten is right by chance.
 
 Digits has 6 steps per pass, 30 in all. On CIFAR-10, a pass of the source has 196.
 

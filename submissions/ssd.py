@@ -4,7 +4,7 @@ A weight's importance to a set is the mean over its batches of the squared gradi
 importance to the forget set exceeds SELECTION times that to all examples, the weight is multiplied by DAMPENING times
 the ratio of the two, at most by 1. Nothing is trained.
 
-The only chance is how examples fall into batches. If all of them fit into one, the resulting models are equal. On
+Only the way examples fall into batches is random. If all of them fit into one, the resulting models are equal. On
 digits the published constants dampen so many weights that accuracy is lost.
 
 Source: selective synaptic dampening of Foster et al., "Fast Machine Unlearning Without Retraining Through Selective
