@@ -40,8 +40,8 @@ help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo 'OPTIONS, as NAME=value: TASK DATA MODEL MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
-	@echo 'score, compare, tune and certify also take LIMIT (seconds per run) and FORGET (how many examples);'
-	@echo 'score, compare and tune SEEDS (as in 0,1,2); compare COLUMNS (as in retain,u_lira,klom).'
+	@echo 'score, compare, tune and certify also take LIMIT (seconds per run) and FORGET (how many examples).'
+	@echo 'score, compare and tune take SEEDS (as in 0,1,2); compare takes COLUMNS (as in retain,u_lira,klom).'
 	@echo 'SUBMISSIONS is a list, as in "submissions/a*.py submissions/b.py"; write ? for a space in a name.'
 	@echo $(call quoted,$(VENV)/bin/unlearning-kit VERB --help explains them.)
 

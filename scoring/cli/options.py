@@ -147,7 +147,7 @@ Seeds = Annotated[
         parser=_seeds,
         metavar="<ints>",
         show_default="that of SEED",
-        help="Several seeds, as in 0,1,2: one original and one pool each, and the mean over them.",
+        help="Several seeds, as in 0,1,2: each has its own original and pools; reports the mean as well.",
     ),
 ]
 Columns = Annotated[
@@ -157,7 +157,7 @@ Columns = Annotated[
         parser=lambda text: str(text).split(","),
         metavar="<names>",
         show_default="retain,forget,test,epsilon,time",
-        help="The table's columns, as in retain,u_lira,klom. A name that does not exist lists those that do.",
+        help="The table's columns, as in retain,u_lira,klom. An unknown name lists all that exist.",
     ),
 ]
 Trials = Annotated[

@@ -131,7 +131,7 @@ def score_checkpoints(path: Path, pools: "Pools", models: int, out: Path | None)
 
 
 def _folder(pools: "Pools", models: int, name: str, out: Path | None, seeds: int) -> Path:
-    """Where a report goes that is made with one of several seeds."""
+    """Where the report of one seed goes, if there are this many."""
     from scoring.reports.files import folder_of
 
     seed = pools.setting.seed

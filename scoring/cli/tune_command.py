@@ -54,9 +54,10 @@ def tune_command(
 ) -> None:
     """Search the constants of a submission for a task, then score it with the best ones.
 
-    Tries the numbers at the top of the file that have names in upper case, within the bounds of RANGES if the file has
-    that dictionary. A trial is a score with 32 models on a seed of its own; runs over the time budget do not count. The
-    file with the best constants is written beside the first, as NAME_tuned.py, and scored with MODELS on SEED or SEEDS.
+    Searches the positive numbers at the top of the file that have names in upper case or, if the file has a dictionary
+    RANGES, those that it names, within its bounds. Each trial is a score with 32 models on a seed that only tuning
+    uses; trials over the time budget do not count. The file with the best constants is written beside the submission,
+    as NAME_tuned.py, and scored with MODELS on SEED or SEEDS.
     """
     from scoring.reports import tuning as reports
     from scoring.reports.files import folder_of
@@ -83,14 +84,14 @@ def tune_command(
                 progress.say(reports.line(trial))
                 finished(trial.number + 1)
 
-            # Trials are lines of their own; the pools of each would bury them.
+            # Each trial prints a line, which the progress of its pools would bury.
             tuning = search.search(submission, pools, trials, show, progress.quiet)
         reports.write(tuning, folder)
         results.print(reports.table(tuning))
         say(f"{quoted(folder)}/{reports.FILES[0]} and {reports.FILES[1]}")
         if tuning.best is None:
             raise InputError(
-                f"No trial of {quoted(submission)} kept to the time budget and ended, so nothing was written. "
+                f"No trial of {quoted(submission)} ran to its end within the time budget, so there is no tuned file. "
                 "Try other RANGES, or more TRIALS."
             )
         reports.write_tuned(tuning, tuning.best.values, pools.task.label, place)

@@ -1,7 +1,7 @@
 """The score that fewer models would have given: how much a quick look misleads.
 
 The score depends on the number of models: more of them reveal smaller differences, and the largest epsilon that can be
-shown grows. So a quick look with few models tends to be too kind, and it varies.
+shown grows. So a quick look with few models tends to score too high, and it varies.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class QuickLook:
     """What a score with fewer models would have been.
 
     Attributes:
-        models: of either pool.
+        models: per pool.
         score: the mean over draws.
         low, high: between them lie 90 % of the draws.
     """
@@ -36,7 +36,7 @@ class QuickLook:
 
 
 def score_by_models(unlearned: Outputs, retrained: Outputs, accuracy: Outputs | None = None) -> tuple[QuickLook, ...]:
-    """Scores of random models of both pools, by their number, for powers of two up to half of what there is.
+    """Scores of random subsets of both pools, for each of ``SIZES`` up to half of the models.
 
     More than half would be nearly the same models each time, and understate how much a quick look varies.
 
@@ -46,7 +46,7 @@ def score_by_models(unlearned: Outputs, retrained: Outputs, accuracy: Outputs | 
         accuracy: the pool that accuracies are held against, N models; None if that is ``retrained``.
 
     Returns:
-        None at all if N is below twice the smallest size.
+        One per size, the smallest first; none if N is below twice the smallest size.
     """
     found = []
     for size in SIZES:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from scoring.judging.interval import Spread, difference
 
 CONFIDENCE = 0.95
-"""That no pair is told apart whose scores differ by chance: for all pairs together, by Bonferroni's correction."""
+"""The probability that no pair is told apart by chance alone: for all pairs together, by Bonferroni's correction."""
 
 
 def groups(spreads: Mapping[str, Spread]) -> dict[str, int]:
@@ -15,7 +15,7 @@ def groups(spreads: Mapping[str, Spread]) -> dict[str, int]:
     around their difference lies above 0.
 
     Args:
-        spreads: by submission, with the same seed.
+        spreads: by submission, all made with the same seed.
     """
     pairs = len(spreads) * (len(spreads) - 1) / 2
     confidence = 1 - (1 - CONFIDENCE) / max(pairs, 1)

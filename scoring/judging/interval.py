@@ -5,9 +5,10 @@ models, with the same original model, the same forget set and the same method. T
 model, other people to forget or another number of models; several seeds show the first of these.
 
 The pools are cut into halves at random. The scores of two halves that share no model differ by chance alone, and their
-squared differences give the variance of a score of half as many models. From halves to whole pools it changes as the
-score itself does: most of a low score comes from few examples that are seldom good, as in a Poisson distribution. For
-the same reason the interval is symmetric in the square root of the score.
+squared differences give the variance of a score with half as many models. Whole pools score lower than their halves,
+and their variance is taken to be lower in the same proportion: a low score comes from a few lucky examples, and such a
+count, as in a Poisson distribution, has a variance proportional to its mean. For the same reason the interval is
+symmetric in the square root of the score.
 """
 
 from collections.abc import Sequence
@@ -24,14 +25,15 @@ SPLITS = 12
 """Times that the pools are cut into halves."""
 
 COMMON = 0.75
-"""The share that is left, in whole pools, of the variance that examples of one model have in common in halves.
+"""Of the variance that the examples of a model have in common in halves, the share that is left in whole pools.
 
 The luck of single examples stays as large with more models, because the strongest of many rules depends on a few
 extreme models. Luck that examples have in common averages out, though less than in a mean, where 0.5 would be left.
 """
 
 DEGREES_OF_FREEDOM = 2 * SPLITS
-"""Of Student's distribution: a variance from so many splits would have half of them, but only a part of it is."""
+"""Of Student's distribution. A variance from these splits alone would have half as many. But only what examples have in
+common is estimated from so few numbers; the rest of the variance is known far better."""
 
 FEWEST_MODELS = 32
 """Smaller pools have halves whose scores say little about those of the whole."""
@@ -51,8 +53,8 @@ class Spread:
 
     Attributes:
         value: the score.
-        deviations: [SPLITS, F] what chance adds to each example's part of the score, drawn several times. Submissions
-            that are held against the same retrained models have the same luck at the same place.
+        deviations: [SPLITS, F] what chance adds to each example's part of the score, drawn once per split. In the same
+            row, submissions that are held against the same retrained models with the same seed share their luck.
     """
 
     value: float
@@ -60,13 +62,13 @@ class Spread:
 
     @property
     def deviation(self) -> float:
-        """The standard deviation of the score: as if all examples were independent, and what they have in common."""
+        """The score's standard deviation, from the variance of independent examples and what they have in common."""
         apart = np.mean(self.deviations**2) / self.deviations.shape[1]
         together = np.mean(self.deviations.mean(axis=1) ** 2)
         return float(np.sqrt(apart + COMMON * max(together - apart, 0.0)))
 
     def interval(self, confidence: float = 0.95) -> Interval:
-        """The interval around the score, from 0 up."""
+        """The interval around the score; no bound is below 0."""
         if not self.value > 0:
             return Interval(0.0, 0.0)
         root = self.value**0.5
@@ -88,8 +90,8 @@ def spread_of(
         unlearned: the pool to judge, N models.
         retrained: the pool that forgetting is held against, N models.
         accuracy: the pool that accuracies are held against, N models; None if that is ``retrained``.
-        value: the score, if it is known.
-        seed: of the halves. The spreads of two submissions can be subtracted if they have it in common.
+        value: the score; None to compute it.
+        seed: of the random halves. Only spreads with the same seed can be subtracted.
 
     Raises:
         ValueError: the pools are too small, or as for ``score``.
@@ -131,7 +133,7 @@ def score_interval(unlearned: Outputs, retrained: Outputs, *, confidence: float 
     """The interval around a score.
 
     Raises:
-        ValueError: the pools are too small, or as for ``score``.
+        ValueError: the pools are too small, the confidence is not between 0 and 1, or as for ``score``.
     """
     return spread_of(unlearned, retrained, seed=seed).interval(confidence)
 
@@ -142,7 +144,7 @@ def difference_interval(
     """The interval around the first pool's score minus the second's, both against the same retrained models.
 
     Raises:
-        ValueError: the pools are too small, or as for ``score``.
+        ValueError: the pools are too small, the confidence is not between 0 and 1, or as for ``score``.
     """
     return difference(*(spread_of(one, retrained, seed=seed) for one in (first, second)), confidence=confidence)
 
@@ -177,7 +179,7 @@ def _quantile(confidence: float) -> float:
     """How many standard deviations an interval reaches to either side."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence: expected a number between 0 and 1, found {confidence}")
-    # It takes a tenth of a second to import, which no help text should cost.
+    # Importing it takes a tenth of a second, which no help text should cost.
     from scipy.special import stdtrit
 
     return float(stdtrit(DEGREES_OF_FREEDOM, (1 + confidence) / 2))

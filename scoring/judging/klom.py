@@ -1,4 +1,4 @@
-"""KLoM, the KL divergence of margins: how far unlearned models answer from retrained ones, one example at a time.
+"""KLoM, the KL divergence of margins: how far unlearned models' answers are from retrained ones', example by example.
 
 For comparison only; lower is better. It is the measure of two public benchmarks, Data-Unlearn-Bench and EasyDUB. Their
 margin is the logit-scaled confidence.
@@ -34,7 +34,7 @@ def percentiles(unlearned: Outputs, retrained: Outputs) -> Klom:
     other retrained models.
 
     Raises:
-        ValueError: the pools do not belong together, or as ``klom``.
+        ValueError: the pools do not belong together, or as for ``klom``.
     """
     if unlearned.identity != retrained.identity:
         raise ValueError(f"expected one task, seed and reference; found {unlearned.identity} and {retrained.identity}")

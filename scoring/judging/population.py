@@ -11,7 +11,8 @@ from scoring.judging.membership import FEWEST_EXAMPLES, losses
 from scoring.judging.outputs import Outputs
 
 OFFLINE_A = 0.3
-"""Guesses the probability p_in under models that saw an example from p_out: OFFLINE_A * p_out + 1 - OFFLINE_A."""
+"""p_in, an example's probability under models that saw it, is guessed from p_out, the one under models that did not:
+p_in = OFFLINE_A * p_out + 1 - OFFLINE_A."""
 
 
 def population_attack(unlearned: Outputs, retrained: Outputs) -> float | None:

@@ -1,9 +1,9 @@
 """Epsilons by the official rules but for the evaluator's rounding, many times faster. Error bars need thousands.
 
 In exact arithmetic all thresholds of an example lie on a grid, and so do all ends of its intervals. Only the number of
-confidences below them matters, and few of the 160,000 intervals differ in that. What is left is found for all examples
-at once. Rounding moves the evaluator's thresholds in the last bits, or adds one more, so that about one epsilon in a
-hundred differs. Hence the official score does not come from here.
+confidences below them matters, and few of the 160,000 intervals differ in that; only those are evaluated. Rounding
+moves the evaluator's thresholds in the last bits, or adds one more, so that about one epsilon in a hundred differs.
+Hence the official score does not come from here.
 """
 
 import numpy as np
@@ -13,11 +13,11 @@ from scoring.judging.epsilon import COLLAPSED_RANGE_RATIO, EPSILON_CAP, epsilon_
 from scoring.judging.rules.double_threshold import BUFFER, THRESHOLDS_PER_UNIT
 
 ENDS = round(2 * BUFFER * THRESHOLDS_PER_UNIT)
-"""Right ends of intervals, and left ends for each of them."""
+"""The number of right ends of intervals, and of left ends for each of them."""
 
 STEP = 2 * BUFFER / (ENDS - 1)
 ROUNDING = 1e-9
-"""Of a step: a confidence so near to the grid lies on it."""
+"""The share of a step within which a confidence counts as lying on the grid."""
 
 DISCARDED = -1.0
 """Stands for the epsilon of a rule that is discarded, or does not exist."""
@@ -55,7 +55,7 @@ def quick_epsilons(unlearned: ArrayLike, retrained: ArrayLike, delta: float) -> 
 
 
 def _table(models: int, delta: float) -> NDArray[np.float32]:
-    """[(N + 1)^2] epsilons by (N + 1) * false positives + false negatives."""
+    """[(N + 1)^2] epsilons, indexed by (N + 1) * false positives + false negatives."""
     rates = np.arange(models + 1, dtype=np.float32) / np.float32(models)
     epsilon = epsilon_of_rates(rates[:, None], rates[None, :], delta)
     return np.nan_to_num(epsilon, nan=DISCARDED, posinf=np.inf).ravel()
@@ -103,12 +103,12 @@ def _of_intervals(
 
 
 class _Ends:
-    """The ends of intervals, those of an example together that have the same number of confidences below them.
+    """The ends of intervals, in groups: the ends of one example with the same number of confidences below them.
 
     Attributes:
-        below: that number.
-        first, last: the numbers of the ends.
-        codes: of the confidences below, to be subtracted from each other.
+        below: that number, by group.
+        first, last: the first and the last end of each group.
+        codes: by group; a right end's code minus a left end's, plus N, is the interval's index in ``_table``.
     """
 
     def __init__(self, entered: NDArray, ends: int, codes: NDArray) -> None:

@@ -88,7 +88,7 @@ def _share_above(values: NDArray, threshold: float) -> float:
 def _true_positive_rate(found: NDArray, mistaken: NDArray) -> float:
     """The true positive rate at ``FALSE_POSITIVE_RATE``.
 
-    Of the ratios equal to the threshold, a share counts as unlearned that makes the false positive rate exact. Else two
+    Ratios equal to the threshold count in part as unlearned, so that the false positive rate is exact. Otherwise two
     pools that are all ties would give 0, which is less than guessing.
     """
     allowed = FALSE_POSITIVE_RATE * len(mistaken)

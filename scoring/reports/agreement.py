@@ -27,7 +27,7 @@ JUDGES = {
     "u_lira": "U-LiRA",
     "klom": "KLoM",
 }
-"""Columns that judge forgetting. For all but the score, it is better to be nearer to what retrained models get."""
+"""Columns that judge forgetting. For all but the score, the nearer to what retrained models get, the better."""
 
 PRIZES = (
     "uniform_then_contrastive",
@@ -42,7 +42,7 @@ PRIZES = (
 """The competition's winners in the order of their prizes. The fifth made half of its models by `pseudo_labels`."""
 
 MOST = 3
-"""Methods that are named, of those on which a judge disagrees with the score."""
+"""How many methods are named of those on which a judge disagrees most with the score, either way."""
 
 
 def with_tables(page: str, reports: Path) -> str:
@@ -58,7 +58,7 @@ def with_tables(page: str, reports: Path) -> str:
         ceiling = rows["ceiling"].figures
         names = [name for name in rows if name not in REFERENCE]
         worse = {judge: _worse(judge, [rows[name].figures for name in names], ceiling) for judge in JUDGES}
-        # One that lacks a figure, or gives the same to all, has no order.
+        # A judge that lacks a figure, or gives the same to all, ranks nothing.
         known = {judge: values for judge, values in worse.items() if np.ptp(values) > 0}
         scores = {name: rows[name].figures["score"] or 0.0 for name in names}
         return f"{begin}\n{_table(known, names)}\n\n{_prizes(scores)}\n\n{end}"

@@ -18,8 +18,8 @@ class Column:
     """A column.
 
     Attributes:
-        heading: short.
-        digits: behind the point.
+        heading: a few short words; each is a line in a terminal.
+        digits: after the decimal point.
     """
 
     heading: str
@@ -82,7 +82,8 @@ def reference_rows(
     Args:
         reference: what submissions are held against.
         judged: what other judges say of "ceiling" and "floor".
-        reports: of the submissions. What was asked of retrained and original models beside the score is in each.
+        reports: of the submissions. Each holds the same figures on relearning and text of the retrained and original
+            models.
     """
     ceiling, floor = reference.ceiling, floor_of(reference.floor)
     relearning, text = next(((one.relearning, one.text) for one in reports), (None, None))

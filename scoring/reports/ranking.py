@@ -6,7 +6,7 @@ A page asks for a table with a comment, and everything up to the closing comment
     <!-- end -->
 
 With ``rows=NAME,NAME`` before the arrow the table has only these rows, and fewer columns. If NAME_tuned was compared
-too, both share a row, which has the tuned score first and the place that it deserves.
+too, both share a row, which shows the tuned score first and is ranked by it.
 """
 
 import re
@@ -71,7 +71,7 @@ def _read(reports: Path, task: str, seed: int, models: int) -> ComparisonRecord:
 
 
 def _summary(reports: Path, compared: list[ComparisonRecord]) -> dict[str, SeedsRow]:
-    """Each submission's row of the summary over several seeds; of a single one, from its comparison."""
+    """Each submission's row of the summary over several seeds; for a single seed, made from its comparison."""
     first = compared[0]
     if len(compared) == 1:
         return {report.submission.name: row_of(report, first.groups or {}) for report in first.ranking}

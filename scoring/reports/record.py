@@ -249,7 +249,9 @@ class Report(_Part):
         description="95 % confidence interval of the score, over other pools from this original model; null if there "
         "are too few models."
     )
-    by_models: list[QuickLookRecord] = Field(description="By their number; empty if there are too few models.")
+    by_models: list[QuickLookRecord] = Field(
+        description="What fewer models would have scored, by their number; empty if there are too few models."
+    )
     judges: dict[str, float | None] = Field(
         description="What other judges say, by name; see `judging/judges.py`. Null where there are too few examples."
     )

@@ -21,7 +21,7 @@ FILES = ("tuning.json", "tuning.png")
 
 SUFFIX = "_tuned"
 MARK = "Found by make tune"
-"""How a tuned submission's comment begins. A file without it is nobody's to overwrite."""
+"""How the comment in a tuned submission begins. A file without it is never overwritten."""
 
 
 def table(tuning: Tuning) -> Table:
@@ -47,14 +47,14 @@ def table(tuning: Tuning) -> Table:
 
 
 def line(trial: Trial) -> str:
-    """A trial in one line, for as long as the search goes on."""
+    """A trial in one line, shown when it ends."""
     values = ", ".join(f"{name} {value:g}" for name, value in trial.values.items())
     came_of_it = trial.outcome if trial.score is None else f"score {trial.score:.4f}, time {trial.time or 0:.2f}"
     return f"trial {trial.number}: {came_of_it}; {values}"
 
 
 def picture_of(tuning: Tuning) -> bytes:
-    """The score of each trial in their order, and by the value of each constant.
+    """The scores of the trials in order, and by the value of each constant.
 
     Returns:
         A PNG.

@@ -28,8 +28,8 @@ class Constant:
         name: in upper case.
         value: a whole number if only whole numbers are to be tried.
         low, high: the bounds of the search, both included.
-        place: the lines and columns of the value in the file, from 1 and from 0: first line, first column, last line,
-            column after the last.
+        place: where the value stands in the file: first line, first column, last line, column after the last. Lines
+            count from 1, columns from 0 and in bytes.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Constant:
 
 
 def constants_of(submission: Submission) -> tuple[Constant, ...]:
-    """What can be tuned: the constants in ``RANGES``; if there is no ``RANGES``, every number in upper case but zero.
+    """What can be tuned: the constants in ``RANGES``; without it, every positive number named in upper case.
 
     Raises:
         SubmissionError: there is none, or ``RANGES`` is not what it must be.
@@ -70,8 +70,8 @@ def constants_of(submission: Submission) -> tuple[Constant, ...]:
         bounds = {name: _checked(submission, name, pair, numbers) for name, pair in ranges.items()}
     if not bounds:
         raise SubmissionError(
-            f"{quoted(submission.path)} has no constants to tune. Expected numbers at its top with names in upper "
-            "case, as in LEARNING_RATE = 0.01."
+            f"{quoted(submission.path)} has no constants to tune. Expected positive numbers at its top with names in "
+            "upper case, as in LEARNING_RATE = 0.01."
         )
     return tuple(Constant(name, numbers[name][0], *pair, numbers[name][1]) for name, pair in bounds.items())
 
@@ -144,12 +144,12 @@ def _checked(
                 return low, high
     raise SubmissionError(
         f"{where}: {RANGES}: expected two bounds around the value of {shown}, {value}"
-        f"{', whole numbers as it is one' if isinstance(value, int) else ''}; found {quoted(repr(pair))}."
+        f"{', both whole numbers' if isinstance(value, int) else ''}; found {quoted(repr(pair))}."
     )
 
 
 def _around(value: Number) -> tuple[Number, Number]:
-    """Bounds around a value above zero. What lies below 1 may be a share, and stays there."""
+    """Bounds around a value above zero. A value below 1 may be a share, so its upper bound is at most 1."""
     if isinstance(value, int):
         return max(1, value // FACTOR), FACTOR * value
     return value / FACTOR, min(FACTOR * value, 1.0) if value < 1 else FACTOR * value

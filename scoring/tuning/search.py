@@ -1,7 +1,7 @@
 """The search: Optuna proposes constants, and a score with few models on a seed of its own judges them.
 
-A search leaves nothing but models in the store. Optuna proposes the same again to whoever reports the same, so a search
-that was stopped goes through its finished trials in seconds, and continues.
+A search leaves nothing behind but models in the store. Optuna proposes the same constants whenever it is told the same
+scores, so a search that was stopped repeats its finished trials in seconds, from the store, and continues.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ STAGES = (2, 8, MODELS)
 """After how many models a trial may be stopped: the first ones show whether it keeps to the time budget."""
 
 OF_FAILURE = -1e9
-"""What Optuna is told of a failed trial: less than of any trial over the budget, which is told minus its time."""
+"""What Optuna is told of a failed trial. Of a trial over the budget it is told minus its time, which is always more."""
 
 Outcome = Literal["scored", "stopped early", "too slow", "failed"]
 
@@ -44,7 +44,8 @@ class Trial:
     Attributes:
         number: from 0, which has the file's own constants.
         values: the constants by name.
-        outcome: only "scored" has a score; "stopped early" if its first models were no better than others' first.
+        outcome: only "scored" has a score; "stopped early" if its first models scored below the median of other trials
+            at the same stage.
         score: with ``MODELS`` models.
         time: of a run, over that of retraining; None if it failed.
         reason: why it failed.
@@ -66,7 +67,7 @@ class Tuning:
         submission: the file.
         constants: what was searched.
         trials: all of them, in order.
-        ceiling: what retrained models score against each other here.
+        ceiling: what retrained models score against each other, in pools of ``MODELS``.
     """
 
     submission: Submission
@@ -76,7 +77,7 @@ class Tuning:
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the highest score, the first of several; None if none has a score."""
+        """The trial with the highest score, the first if several share it; None if none has a score."""
         scored = [trial for trial in self.trials if trial.score is not None]
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
@@ -92,7 +93,7 @@ def search(path: Path, pools: Pools, trials: int, show: Callable[[Trial], None],
         quiet: the progress of the trials' own pools.
 
     Raises:
-        SubmissionError: it has no constants to tune, or fails as it is.
+        SubmissionError: it has no constants to tune, or fails with its own.
         InputError: Optuna is not installed, or the task has no retrained models.
         MachineError: this machine failed.
     """
@@ -157,7 +158,7 @@ def _tried(submission: Submission, values: dict[str, Number], proposed: "optuna.
 
 
 def _worth(trial: Trial) -> float:
-    """What Optuna is to maximise: a score, and below all scores what keeps nearer to the budget."""
+    """What Optuna is to maximise: the score; for a trial over the budget minus its time, which is below all scores."""
     if trial.score is not None:
         return trial.score
     return OF_FAILURE if trial.time is None else -trial.time

@@ -5,7 +5,7 @@ models. In some settings all examples are independent, in others half of their v
 model. What an interval should cover is the mean score over all repeats. Real pools, those of `make methods`, are cut
 into disjoint blocks, and the interval of each should cover the mean of the others.
 
-Repeats are kept in out/calibration, so it can be stopped and started at any moment. REPEATS=100 gives a first look.
+Repeats are kept in out/calibration, so you can stop and start it again at any moment. REPEATS=100 gives a first look.
 """
 
 import sys
@@ -82,7 +82,7 @@ def pools(models: int, shared: float, repeat: int) -> tuple[Outputs, dict[str, O
 
 
 def repeated(models: int, shared: float, chunk: int) -> None:
-    """Make the repeats of a chunk: of each method and of each pair, by number of examples, value and interval."""
+    """Make and keep a chunk of repeats: by number of examples, value and interval of each method and of each pair."""
     path = place_of(models, shared, chunk)
     if path.exists():
         return
@@ -93,7 +93,7 @@ def repeated(models: int, shared: float, chunk: int) -> None:
         halves = {name: parts_of_halves(one, retrained) for name, one in unlearned.items()}
         found.append([])
         for examples in EXAMPLES:
-            # The first examples of many are as good as few of their own, and take no time.
+            # The first of many examples are as good as a few drawn for themselves, and take no time.
             some = {name: spread_from(parts[name][:examples].mean(), halves[name][..., :examples]) for name in METHODS}
             found[-1].append(
                 [*(of_score(some[name]) for name in METHODS), *(of_pair(some[a], some[b]) for a, b in PAIRS)]
@@ -157,9 +157,9 @@ def real_coverage() -> dict[str, tuple[float, int]]:
 
 
 def table() -> str:
-    """The coverage of all settings, with what fits on a line for each."""
+    """A row for each setting: coverage and relative width, for each method and each pair."""
     names = [*METHODS, *(f"{a} minus {b}" for a, b in PAIRS)]
-    lines = [["N", "examples share", "F", "repeats", *names]]
+    lines = [["N", "shared variance", "F", "repeats", *names]]
     for models in MODELS:
         for shared in SHARED:
             chunks = sorted(place_of(models, shared, 0).parent.glob("*.npy"))
@@ -175,10 +175,10 @@ def table() -> str:
 def footer() -> str:
     """What the table says, and what real pools say."""
     real = [
-        f"Real pools ({task}): {100 * share:.1f} % of {count} intervals of {BLOCK} models cover the mean of others."
+        f"Real pools ({task}): {100 * share:.1f} % of {count} intervals of {BLOCK} models cover the mean of the others."
         for task, (share, count) in real_coverage().items()
     ]
-    return " ".join(["`make calibration`. In each cell: coverage in percent, and width over the ideal one.", *real])
+    return " ".join(["`make calibration`. In each cell: coverage in percent (and width over the ideal one).", *real])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """``make methods``: every method with published and with tuned constants on digits, and with published ones on faces.
 
-What is stored is not made again, so it can be stopped and started at any moment. With ``tune`` it only searches.
+What is stored is not made again, so you can stop and start it again at any moment. With ``tune`` it only searches.
 """
 
 import json

@@ -6,7 +6,7 @@ from scoring.judging.outputs import Identity, Outputs
 
 
 def gaussians(models, examples, seed, shift=0.0):
-    """Outputs of models that differ by chance; examples have fixed places and widths, moved by so many widths."""
+    """Outputs of models that differ by chance; each example has a fixed mean and width; ``shift`` is in widths."""
     places = np.random.default_rng(examples)
     place, width = places.normal(0, 3, examples), places.uniform(0.5, 3, examples)
     rng = np.random.default_rng(seed)

@@ -117,7 +117,7 @@ LASTS = {"CYCLES", "EPOCHS", "FORGET_EPOCHS", "NOISY_EPOCHS", "RANDOM_EPOCHS", "
 """Constants that say how long a method takes."""
 
 AT_LEAST = 2.05
-"""Passes over the retain set of digits that a fifth of retraining takes, and a little for a look at other sets."""
+"""A fifth of retraining on digits, in passes over the retain set, and a little for a look at other sets."""
 
 
 @pytest.mark.parametrize("name", sorted(TUNED_ON_DIGITS | set(STEPS)))

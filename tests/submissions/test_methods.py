@@ -152,7 +152,7 @@ def test_bad_teaching_makes_the_forget_set_unsure(net, loaders):
 
 
 def test_bad_teaching_shuffles_forget_examples_in_among_the_others(loaders):
-    """Each is used once per pass. If they were dealt evenly, all batches would have about as many."""
+    """Each is used once per pass. If they were dealt evenly, all batches would have about equally many."""
     retain, forget, _ = loaders
     module, counts = method("bad_teaching"), []
     module.BATCH_SIZE = 32

@@ -19,7 +19,7 @@ ALIKE = 1e-4
 """Two methods are alike if their weights are closer than this share of the way that one of them went."""
 
 FEWEST = {"digits": 35, "authors": 25}
-"""So many methods must have run on a task; all others refuse it, or learn their own kind of model."""
+"""At least this many methods must have run on a task; all others refuse it, or learn their own kind of model."""
 
 
 @pytest.mark.parametrize("name", FEWEST)
@@ -53,7 +53,7 @@ def values(net: nn.Module) -> Tensor:
 
 
 def alike(left: dict[str, Tensor]) -> list[tuple[str, str]]:
-    """The pairs of methods whose weights are hardly apart, for how far they are from the original."""
+    """The pairs of methods whose weights are hardly apart, relative to how far they are from the original."""
     start = left["the original"]
     return [
         (one, other)

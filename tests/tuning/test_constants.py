@@ -65,7 +65,7 @@ def test_ranges_name_what_is_searched():
         ('{"RATE": (0.1, 0.2)}', "expected two bounds around the value of RATE, 0.01; found (0.1, 0.2)"),
         ('{"RATE": (0.1, 0.001)}', "expected two bounds around the value of RATE"),
         ('{"RATE": 0.1}', "expected two bounds around the value of RATE"),
-        ('{"EPOCHS": (1, 4.5)}', "expected two bounds around the value of EPOCHS, 3, whole numbers as it is one"),
+        ('{"EPOCHS": (1, 4.5)}', "expected two bounds around the value of EPOCHS, 3, both whole numbers"),
         ("dict(RATE=(0.1, 1))", "line 12: expected RANGES as a dictionary of literal bounds by name"),
         ("{}", "expected RANGES as a dictionary of literal bounds by name"),
     ],

@@ -44,7 +44,7 @@ def tuning_store(tmp_path_factory):
 
 @pytest.fixture
 def find(tmp_path, tuning_store):
-    """Searches the constants of a source, and tells what was shown."""
+    """Searches the constants of a source; returns the search and the trials that were shown."""
 
     def found(source, trials, backend="serial"):
         path = tmp_path / "mine.py"
@@ -76,7 +76,7 @@ def test_the_same_search_finds_the_same_without_running_anything(find, tuning_st
 
 
 def test_what_takes_too_long_does_not_count(find):
-    """Both are given the same time; only the noise differs."""
+    """Runs with much noise wait for three seconds."""
     source = SLOW.replace("time.sleep(20", "time.sleep(3")
     tuning, _ = find(source, 4)
     for trial in tuning.trials:
