@@ -100,7 +100,7 @@ learners: $(READY)  ## measure exact, merged and private submissions for submiss
 calibration: $(READY)  ## measure what intervals cover, for scoring/README.md; hours  [REPEATS]
 	@$(RUN) -m tests.benchmarks.calibration $(call given,REPEATS)
 
-methods: $(READY)  ## tune and compare all methods on pictures, for the tables in the README files; hours
+methods: $(READY)  ## tune and compare all methods on pictures, for the tables in the README files; most of a day
 	@$(RUN) -m tests.benchmarks.methods
 
 language: $(READY)  ## measure methods on text for submissions/README.md; about an hour

@@ -10,8 +10,8 @@ example whose label does not flip anywhere in that range gets no changed one. Th
 each pass.
 
 Source: AMUN of Ebrahimpour-Boroojeny et al., "Not All Wrong is Bad: Using Adversarial Examples for Unlearning" (2025).
-Its public code searches the learning rate and the length of its steps; these are its defaults. On digits ten passes are
-120 steps, on CIFAR-10 about 4,300.
+Its public code searches the learning rate and how many passes it takes to fall; these are its defaults. On digits ten
+passes are 120 steps, on CIFAR-10 about 4,300.
 Cost: ten passes over all examples, and some hundred forward and backward passes over the forget set; over the budget.
 """
 

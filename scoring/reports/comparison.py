@@ -42,7 +42,7 @@ class ComparisonRecord(BaseModel):
     models: int
     ranking: list[Report]
     groups: dict[str, int] | None = Field(
-        description="The group of each submission, from 1 for the best: those in one cannot be told apart."
+        description="The group of each submission, from 1 for the best: none can be told apart from the first of its group."
     )
     reference: dict[str, dict[str, float | None]] = Field(description="The figures of the ceiling and of the floor.")
     failed: list[Failed]
@@ -114,7 +114,7 @@ def _caption(compared: Comparison) -> str:
     low, high = compared.reference.ceiling.band
     lines = [f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs."]
     if compared.groups:
-        lines.insert(0, "Rows with the same number cannot be told apart (95 %).")
+        lines.insert(0, "No row can be told apart from the first with the same number (95 %).")
     return "\n".join(lines)
 
 

@@ -176,7 +176,7 @@ def _footer(compared: list[ComparisonRecord]) -> str:
     bands = ", ".join(f"{low:.3f} to {high:.3f}" for low, high in (one.ranking[0].ceiling.band for one in compared))
     means = "All columns are means over the seeds. " if len(compared) > 1 else ""
     return (
-        f"`make compare TASK={first.task} MODELS={first.models} {option}`. {means}Scores of one group cannot be told "
-        f"apart. An exact method scores {bands} in about 95 % of runs. Python {host['python']}, torch {host['torch']}, "
+        f"`make compare TASK={first.task} MODELS={first.models} {option}`. {means}No row can be told apart from "
+        f"the first of its group. An exact method scores {bands} in about 95 % of runs. Python {host['python']}, torch {host['torch']}, "
         f"numpy {host['numpy']}; {host['cpu']} ({host['cpu_capability']}), {host['device']}."
     )

@@ -32,7 +32,7 @@ class SeedsRow(BaseModel):
     mean: float
     deviation: float | None = Field(description="Standard deviation between seeds; null for a single one.")
     interval: tuple[float, float] | None = Field(description="Of the mean, over other pools from these originals.")
-    group: int | None = Field(description="From 1 for the best; those in one group cannot be told apart.")
+    group: int | None = Field(description="From 1 for the best; no row can be told apart from the first of its group.")
 
 
 class SeedsRecord(BaseModel):
