@@ -109,7 +109,8 @@ class Comparison:
     Attributes:
         reference: the pools that all are held against.
         ranked: the results, best score first.
-        groups: the group of each of them, by name: none in one can be told apart from its first. None if the models are too few.
+        groups: the group of each of them, by name: none can be told apart from the first of its group. None if the
+            models are too few.
         failed: the errors of the other submissions, by their paths.
         unsuited: what those say that do not work on this task.
         judged: what other judges say of "ceiling" (half of the retrained models against the other half) and "floor".

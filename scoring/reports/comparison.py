@@ -42,7 +42,8 @@ class ComparisonRecord(BaseModel):
     models: int
     ranking: list[Report]
     groups: dict[str, int] | None = Field(
-        description="The group of each submission, from 1 for the best: none can be told apart from the first of its group."
+        description="The group of each submission, from 1 for the best. None can be told apart from the first of its "
+        "group."
     )
     reference: dict[str, dict[str, float | None]] = Field(description="The figures of the ceiling and of the floor.")
     failed: list[Failed]

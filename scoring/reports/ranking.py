@@ -177,6 +177,6 @@ def _footer(compared: list[ComparisonRecord]) -> str:
     means = "All columns are means over the seeds. " if len(compared) > 1 else ""
     return (
         f"`make compare TASK={first.task} MODELS={first.models} {option}`. {means}No row can be told apart from "
-        f"the first of its group. An exact method scores {bands} in about 95 % of runs. Python {host['python']}, torch {host['torch']}, "
-        f"numpy {host['numpy']}; {host['cpu']} ({host['cpu_capability']}), {host['device']}."
+        f"the first of its group. An exact method scores {bands} in about 95 % of runs. Python {host['python']}, "
+        f"torch {host['torch']}, numpy {host['numpy']}; {host['cpu']} ({host['cpu_capability']}), {host['device']}."
     )
