@@ -62,7 +62,8 @@ class Result:
         submission: what was judged.
         unlearned: its models.
         reference: what they were held against.
-        spread: how far chance moves the score; None if the models are too few to say.
+        spread: how far chance moves the score; None if the models are too few to say, or too few of them get anything
+            right.
         quick_looks: what fewer of these models would have scored.
         judged: what other judges say, by name.
         audit: [F] lower bounds on epsilon, each at 95 % confidence.
@@ -287,12 +288,19 @@ def _result(submission: Submission | Checkpoints, unlearned: Outputs, reference:
     scored = score(unlearned, reference.retrained, reference.accuracy)
     pools = unlearned.forget_confidence, reference.retrained.forget_confidence
     against = reference.retrained, reference.accuracy
+    try:
+        enough = len(unlearned) >= FEWEST_MODELS
+        spread = spread_of(unlearned, *against, value=scored.value) if enough else None
+        quick_looks = score_by_models(unlearned, *against)
+    except ValueError:
+        # Among few models there may be no retrained one that gets anything right, and then there is no score.
+        spread, quick_looks = None, ()
     return Result(
         submission=submission,
         unlearned=Judged(unlearned, scored),
         reference=reference,
-        spread=spread_of(unlearned, *against, value=scored.value) if len(unlearned) >= FEWEST_MODELS else None,
-        quick_looks=score_by_models(unlearned, *against),
+        spread=spread,
+        quick_looks=quick_looks,
         judged=verdicts(unlearned, reference.retrained),
         audit=audit_epsilon(*pools, delta=DELTA),
         proved=float(audit_epsilon(*pools, delta=DELTA, simultaneous=True).max()),

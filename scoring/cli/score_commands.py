@@ -116,7 +116,7 @@ def score_on_seeds(path: Path, pools: "Sequence[Pools]", models: int, out: Path 
     if len(results) > 1:
         numbers = [one.setting.seed for one in pools]
         folder = out or folder_of_seeds(REPORTS, pools[0].task.label, numbers, models, path.stem)
-        _summarise(summary.record_of_seeds([[one] for one in results]), folder)
+        _summarise(summary.record_of_seeds([[one] for one in results], [one.reference for one in results]), folder)
 
 
 def score_checkpoints(path: Path, pools: "Pools", models: int, out: Path | None) -> None:
@@ -211,7 +211,9 @@ def compare_command(
         if len(compared) > 1 and all(one.ranked for one in compared):
             numbers = [one.setting.seed for one in pools]
             folder = out or folder_of_seeds(REPORTS, pools[0].task.label, numbers, models, "comparison")
-            _summarise(summary.record_of_seeds([one.ranked for one in compared]), folder)
+            _summarise(
+                summary.record_of_seeds([one.ranked for one in compared], [one.reference for one in compared]), folder
+            )
         if any(one.failed for one in compared):
             raise typer.Exit(1)
 

@@ -91,7 +91,7 @@ def tune_command(
         say(f"{quoted(folder)}/{reports.FILES[0]} and {reports.FILES[1]}")
         if tuning.best is None:
             raise InputError(
-                f"No trial of {quoted(submission)} ran to its end within the time budget, so there is no tuned file. "
+                f"No trial of {quoted(submission)} scored above 0 within the time budget, so there is no tuned file. "
                 "Try other RANGES, or more TRIALS."
             )
         reports.write_tuned(tuning, tuning.best.values, pools.task.label, place)

@@ -69,10 +69,11 @@ class Spread:
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """The interval around the score; no bound is below 0."""
+        reach = _quantile(confidence) * self.deviation
         if not self.value > 0:
-            return Interval(0.0, 0.0)
+            return Interval(0.0, reach)
         root = self.value**0.5
-        reach = _quantile(confidence) * self.deviation / (2 * root)
+        reach /= 2 * root
         return Interval(max(root - reach, 0.0) ** 2, (root + reach) ** 2)
 
 
@@ -103,7 +104,8 @@ def spread_of(
 
 def spread_from(value: float, halves: NDArray[np.float64]) -> Spread:
     """The spread of a score, from what ``parts_of_halves`` returned."""
-    growth = value / halves.mean() if halves.any() else 1.0
+    # A score of 0 may be bad luck, if halves score more.
+    growth = value / halves.mean() if value > 0 and halves.any() else 1.0
     return Spread(value, (halves[:, 0] - halves[:, 1]) * np.sqrt(growth / 2))
 
 
@@ -113,19 +115,25 @@ def parts_of_halves(
     """[SPLITS, 2, F] what each example adds to the score of each half, before the mean over examples.
 
     Raises:
-        ValueError: the pools are too small.
+        ValueError: the pools are too small, differ in size or do not belong together, or no retrained model of a half
+            gets anything right.
     """
     models = len(unlearned)
     if models < FEWEST_MODELS:
         raise ValueError(f"expected at least {FEWEST_MODELS} models per pool for an interval, found {models}")
+    against = retrained, accuracy or retrained
+    if unlearned.identity != retrained.identity or any(len(pool) != models for pool in against):
+        raise ValueError(
+            f"expected pools of {models} models with one task, seed and reference; found {len(against[0])} and "
+            f"{len(against[1])} retrained models of {retrained.identity} for unlearned ones of {unlearned.identity}"
+        )
     found = []
     for split in range(SPLITS):
         rng = np.random.default_rng([seed, models, split])
         # Model i of one pool has nothing to do with model i of the other, so each pool has an order of its own.
         ours, theirs = rng.permutation(models), rng.permutation(models)
         for half in (slice(models // 2), slice(models // 2, 2 * (models // 2))):
-            against = (pool.take(theirs[half]) for pool in (retrained, accuracy or retrained))
-            found.append(quick_parts(unlearned.take(ours[half]), *against))
+            found.append(quick_parts(unlearned.take(ours[half]), *(pool.take(theirs[half]) for pool in against)))
     return np.array(found).reshape(SPLITS, 2, -1)
 
 

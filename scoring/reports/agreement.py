@@ -17,7 +17,7 @@ from scoring.reports.columns import Figures
 from scoring.reports.ranking import REFERENCE, compared_on, rows_of
 from scoring.reports.tuning import SUFFIX
 
-MARK = re.compile(r"(<!-- agreement task=(\S+) models=(\d+) seeds=([\d,]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARK = re.compile(r"(<!-- agreement task=(\S+) models=(\d+) seeds=(\d+(?:,\d+)*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 JUDGES = {
     "score": "score",
@@ -27,7 +27,12 @@ JUDGES = {
     "u_lira": "U-LiRA",
     "klom": "KLoM",
 }
-"""Columns that judge forgetting. For all but the score, the nearer to what retrained models get, the better."""
+"""Columns that judge forgetting. For all but the score, the nearer to what perfect forgetting gives, the better."""
+
+BEST = {"u_lira": 0.5, "klom": 0.0}
+"""What perfect forgetting would give, where that is known. Elsewhere it is what retrained models give."""
+
+FEWEST_ROWS = 3
 
 PRIZES = (
     "uniform_then_contrastive",
@@ -61,7 +66,8 @@ def with_tables(page: str, reports: Path) -> str:
         # A judge that lacks a figure, or gives the same to all, ranks nothing.
         known = {judge: values for judge, values in worse.items() if np.ptp(values) > 0}
         scores = {name: rows[name].figures["score"] or 0.0 for name in names}
-        return f"{begin}\n{_table(known, names)}\n\n{_prizes(scores)}\n\n{end}"
+        table = _table(known, names) if len(names) >= FEWEST_ROWS else "Too few submissions for a rank correlation."
+        return f"{begin}\n{table}\n\n{_prizes(scores)}\n\n{end}"
 
     return MARK.sub(written, page)
 
@@ -71,7 +77,7 @@ def _worse(judge: str, rows: list[Figures], ceiling: Figures) -> NDArray[np.floa
     values = np.array([row.get(judge) for row in rows], np.float64)
     if judge == "score":
         return values.max() - values
-    return np.abs(values - np.array(ceiling.get(judge), np.float64))
+    return np.abs(values - np.array(BEST.get(judge, ceiling.get(judge)), np.float64))
 
 
 def _table(worse: dict[str, NDArray[np.float64]], names: list[str]) -> str:

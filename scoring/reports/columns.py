@@ -94,6 +94,9 @@ def reference_rows(
             **_accuracies(accuracies(reference.retrained)),
             "epsilon": float(np.median(ceiling.epsilon)),
             **judged["ceiling"],
+            # Of halves of a pool, and fewer models have a larger one, so it would mislead.
+            "klom": None,
+            "klom_test": None,
             "relearned": relearning.retrained[-1] if relearning else None,
             "ks_p": text.retrained_quality if text else None,
             "utility": text.retrained_utility if text else None,

@@ -50,6 +50,8 @@ def notes(result: Result) -> list[str]:
     """All notes on a submission's score."""
     setting = result.reference.pools.setting
     found = notes_on_models(len(result.unlearned.outputs), setting) + notes_on_isolation(result.reference)
+    if result.spread is None and len(result.unlearned.outputs) >= FEWEST_MODELS:
+        found.append("No confidence interval: in some halves of the retrained pool, no model gets anything right.")
     found += notes_on_promise(result) + notes_on_learning(result)
     found += notes_on_text(result.reference)
     found += notes_on_answers(result) + notes_on_ceiling(result) + notes_on_time(result)

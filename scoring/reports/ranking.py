@@ -23,10 +23,10 @@ from scoring.reports.comparison import ComparisonRecord
 from scoring.reports.files import folder_of, folder_of_seeds
 from scoring.reports.seeds import FILE, SeedsRecord, SeedsRow, row_of
 from scoring.reports.tuning import SUFFIX
-from starter_kit.errors import InputError
+from starter_kit.errors import InputError, quoted
 
 MARK = re.compile(
-    r"(<!-- ranking task=(\S+) models=(\d+) seeds=([\d,]+)(?: rows=([\w,]+))? -->\n).*?(<!-- end -->)", re.DOTALL
+    r"(<!-- ranking task=(\S+) models=(\d+) seeds=(\d+(?:,\d+)*)(?: rows=([\w,]+))? -->\n).*?(<!-- end -->)", re.DOTALL
 )
 
 FULL = ("retain", "forget", "test", "epsilon", "attack", "population", "u_lira", "klom", "time")
@@ -67,7 +67,16 @@ def compared_on(reports: Path, task: str, seeds: str, models: str) -> list[Compa
 
 def _read(reports: Path, task: str, seed: int, models: int) -> ComparisonRecord:
     path = folder_of(reports, task, seed, models, "comparison") / "comparison.json"
-    return _valid(ComparisonRecord, path, f"Run make compare TASK={task} MODELS={models} SEED={seed}")
+    again = f"Run make compare TASK={task} MODELS={models} SEED={seed}"
+    found = _valid(ComparisonRecord, path, again)
+    if (found.task, found.seed, found.models) != (task, seed, models):
+        raise InputError(
+            f"{path} is a comparison on {found.task}, seed {found.seed}, {found.models} models. Expected {task}, seed "
+            f"{seed}, {models} models. {again}"
+        )
+    if not found.ranking:
+        raise InputError(f"{path}: no submission was scored. {again}")
+    return found
 
 
 def _summary(reports: Path, compared: list[ComparisonRecord]) -> dict[str, SeedsRow]:
@@ -78,7 +87,13 @@ def _summary(reports: Path, compared: list[ComparisonRecord]) -> dict[str, Seeds
     seeds = tuple(one.seed for one in compared)
     path = folder_of_seeds(reports, first.task, seeds, first.models, "comparison") / FILE
     again = f"Run make compare TASK={first.task} MODELS={first.models} SEEDS={','.join(map(str, seeds))}"
-    return {row.name: row for row in _valid(SeedsRecord, path, again).rows}
+    rows = {row.name: row for row in _valid(SeedsRecord, path, again).rows}
+    for place, one in enumerate(compared):
+        for report in one.ranking:
+            row = rows.get(report.submission.name)
+            if row and row.scores[place] != report.unlearned.score.value:
+                raise InputError(f"{path} and the comparison of seed {one.seed} are of different runs. {again}")
+    return rows
 
 
 def _valid(kind: type[Record], path: Path, again: str) -> Record:
@@ -87,7 +102,7 @@ def _valid(kind: type[Record], path: Path, again: str) -> Record:
         return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}. {again}") from error
-    except ValidationError as error:
+    except (ValidationError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a comparison of this version of the kit. {again}") from error
 
 
@@ -143,6 +158,8 @@ def _mean(figures: list[Figures]) -> Figures:
 
 def _table(rows: Mapping[str, Row], seeds: int, chosen: list[str] | None) -> str:
     """The table of the chosen rows, or of all."""
+    if missing := [name for name in chosen or () if name not in rows]:
+        raise InputError(f"The page asks for a row {quoted(missing[0])}, which was not compared.")
     tuned = {name for name in rows if f"{name}{SUFFIX}" in rows}
     columns = FULL if chosen is None else BRIEF
     score = ["score", *(["by seed"] if seeds > 1 else []), "95 % interval", "group"]

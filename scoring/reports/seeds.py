@@ -14,7 +14,7 @@ from scoring.judging.interval import mean_of
 from scoring.reports.place import write_together
 from scoring.reports.record import Report
 from scoring.reports.recording import interval_of
-from scoring.run import Result
+from scoring.run import Reference, Result
 from starter_kit.errors import quoted
 
 FILE = "seeds.json"
@@ -46,13 +46,15 @@ class SeedsRecord(BaseModel):
     seeds: list[int]
     ceilings: list[float] = Field(description="One per seed.")
     rows: list[SeedsRow] = Field(description="The best mean first.")
+    left_out: list[str] = Field(description="Submissions that have no score on some seed.")
 
 
-def record_of_seeds(runs: Sequence[Sequence[Result]]) -> SeedsRecord:
+def record_of_seeds(runs: Sequence[Sequence[Result]], references: Sequence[Reference]) -> SeedsRecord:
     """The record of the same submissions on at least two seeds. One that failed on a seed is left out.
 
     Args:
-        runs: the results by seed, at least one each.
+        runs: the results by seed.
+        references: what they were held against, by seed; of several learners, that of the task's recipe.
     """
     by_name = [{result.submission.name: result for result in results} for results in runs]
     names = set.intersection(*map(set, by_name))
@@ -64,13 +66,13 @@ def record_of_seeds(runs: Sequence[Sequence[Result]]) -> SeedsRecord:
     }
     group = groups(spreads) if len(spreads) == len(names) > 1 else {}
     rows = [_row(name, of_name, group.get(name)) for name, of_name in results.items()]
-    references = [of_seed[0].reference for of_seed in runs]
     return SeedsRecord(
         task=references[0].pools.task.name,
         models=len(references[0].retrained),
         seeds=[one.pools.setting.seed for one in references],
         ceilings=[one.ceiling.value for one in references],
         rows=sorted(rows, key=lambda row: -row.mean),
+        left_out=sorted(set.union(*map(set, by_name)) - names),
     )
 
 
@@ -98,6 +100,8 @@ def table(record: SeedsRecord) -> Table:
         "±: standard deviation between seeds, that is, originals.\n"
         "From, to: chance in the pools of these originals (95 %)."
     )
+    if record.left_out:
+        table.caption += f"\nLeft out, without a score on some seed: {', '.join(map(quoted, record.left_out))}."
     grouped = any(row.group for row in record.rows)
     if grouped:
         table.add_column("")

@@ -20,6 +20,9 @@ from starter_kit.errors import InputError, quoted
 FILES = ("tuning.json", "tuning.png")
 
 SUFFIX = "_tuned"
+LONGEST_REASON = 120
+"""Characters of why a trial failed that fit on its line."""
+
 MARK = "Found by make tune"
 """How the comment in a tuned submission begins. A file without it is never overwritten."""
 
@@ -50,6 +53,8 @@ def line(trial: Trial) -> str:
     """A trial in one line, shown when it ends."""
     values = ", ".join(f"{name} {value:g}" for name, value in trial.values.items())
     came_of_it = trial.outcome if trial.score is None else f"score {trial.score:.4f}, time {trial.time or 0:.2f}"
+    if trial.reason:
+        came_of_it += f" ({quoted(trial.reason.splitlines()[-1], LONGEST_REASON)})"
     return f"trial {trial.number}: {came_of_it}; {values}"
 
 
@@ -124,7 +129,8 @@ def place_of_tuned(path: Path) -> Path:
         InputError: a file is there that no search has written.
     """
     tuned = path.with_name(f"{path.stem}{SUFFIX}.py")
-    if tuned.exists() and MARK not in tuned.read_text(encoding="utf-8", errors="replace"):
+    ours = tuned.is_file() and not tuned.is_symlink() and MARK in tuned.read_text(encoding="utf-8", errors="replace")
+    if not ours and (tuned.exists() or tuned.is_symlink()):
         raise InputError(f"{quoted(tuned)} is in the way: no search has written it. Rename it.")
     return tuned
 

@@ -1,8 +1,10 @@
 """The constants of a submission that can be tuned, and its text with others in their place."""
 
 import ast
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,15 +30,14 @@ class Constant:
         name: in upper case.
         value: a whole number if only whole numbers are to be tried.
         low, high: the bounds of the search, both included.
-        place: where the value stands in the file: first line, first column, last line, column after the last. Lines
-            count from 1, columns from 0 and in bytes.
+        written: where the file says so.
     """
 
     name: str
     value: Number
     low: Number
     high: Number
-    place: tuple[int, int, int, int]
+    written: "Written"
 
     @property
     def whole(self) -> bool:
@@ -49,10 +50,29 @@ class Constant:
         return self.low > 0
 
     def rounded(self, value: Number) -> Number:
-        """A value of the search as it is tried and written: readable, and within the bounds."""
+        """A value of the search as it is tried and written: readable, within the bounds; the file's own as it is."""
         if self.whole:
             return int(value)
-        return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
+        if value in (self.value, self.low, self.high):
+            return value
+        readable = (float(f"{value:.{digits}g}") for digits in range(DIGITS, 18))
+        return next(one for one in readable if self.low < one < self.high)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A number in a file.
+
+    Attributes:
+        value: the number.
+        statement: the line where its statement begins, from 1.
+        place: of the number itself, lines from 1 and columns in bytes from 0: first line, first column, last line,
+            column after the last.
+    """
+
+    value: Number
+    statement: int
+    place: tuple[int, int, int, int]
 
 
 def constants_of(submission: Submission) -> tuple[Constant, ...]:
@@ -62,18 +82,18 @@ def constants_of(submission: Submission) -> tuple[Constant, ...]:
         SubmissionError: there is none, or ``RANGES`` is not what it must be.
     """
     tree = parsed(submission.path, submission.source)
-    numbers = dict(_numbers(tree))
+    numbers = _numbers(tree)
     ranges = _ranges(submission, tree)
     if ranges is None:
-        bounds = {name: _around(value) for name, (value, _) in numbers.items() if value > 0}
+        bounds = {name: pair for name, one in numbers.items() if (pair := _around(one.value))}
     else:
         bounds = {name: _checked(submission, name, pair, numbers) for name, pair in ranges.items()}
     if not bounds:
         raise SubmissionError(
             f"{quoted(submission.path)} has no constants to tune. Expected positive numbers at its top with names in "
-            "upper case, as in LEARNING_RATE = 0.01."
+            "upper case, as in LEARNING_RATE = 0.01, that the file does not change later."
         )
-    return tuple(Constant(name, numbers[name][0], *pair, numbers[name][1]) for name, pair in bounds.items())
+    return tuple(Constant(name, numbers[name].value, *pair, numbers[name]) for name, pair in bounds.items())
 
 
 def with_constants(submission: Submission, values: Mapping[str, Number], remark: str = "") -> Submission:
@@ -87,60 +107,71 @@ def with_constants(submission: Submission, values: Mapping[str, Number], remark:
     lines = submission.source.split("\n")
     found = [one for one in constants_of(submission) if one.name in values]
     # From the last to the first, so that no replacement moves another one.
-    for constant in sorted(found, key=lambda one: one.place, reverse=True):
-        first, begin, last, end = constant.place
-        # The tree counts columns in bytes.
+    for constant in sorted(found, key=lambda one: one.written.place, reverse=True):
+        first, begin, last, end = constant.written.place
         before, after = lines[first - 1].encode()[:begin].decode(), lines[last - 1].encode()[end:].decode()
         lines[first - 1 : last] = [f"{before}{values[constant.name]!r}{after}"]
     if remark:
-        lines.insert(min(constant.place[0] for constant in found) - 1, f"# {remark}")
+        lines.insert(min(constant.written.statement for constant in found) - 1, f"# {remark}")
     return Submission(submission.path, "\n".join(lines))
 
 
-def _numbers(tree: ast.Module) -> Iterator[tuple[str, tuple[Number, tuple[int, int, int, int]]]]:
-    """Numbers that are assigned to a name in upper case at the top of a file, with their places."""
+def _numbers(tree: ast.Module) -> dict[str, Written]:
+    """Finite numbers that are assigned to a name in upper case at the top of a file, and to that name only once."""
+    changes = Counter(
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    )
+    found = {}
     for node in tree.body:
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ):
+            ) if re.fullmatch("[A-Z][A-Z0-9_]*", name) and changes[name] == 1:
                 number = _literal(value)
-                if re.fullmatch("[A-Z][A-Z0-9_]*", name) and type(number) in (int, float):
+                if type(number) in (int, float) and math.isfinite(number):
                     assert value.end_lineno is not None
                     assert value.end_col_offset is not None
-                    yield name, (number, (value.lineno, value.col_offset, value.end_lineno, value.end_col_offset))
+                    place = value.lineno, value.col_offset, value.end_lineno, value.end_col_offset
+                    found[name] = Written(number, node.lineno, place)
+    return found
 
 
 def _ranges(submission: Submission, tree: ast.Module) -> dict[str, Any] | None:
     """The content of ``RANGES``; None if the file has none."""
+    named = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == RANGES]
+    if not named:
+        return None
     for node in tree.body:
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == RANGES:
+            case (
+                ast.Assign(targets=[ast.Name(id="RANGES")], value=value)
+                | ast.AnnAssign(target=ast.Name(id="RANGES"), value=ast.expr() as value)
+            ) if len(named) == 1:
                 found = _literal(value)
                 if isinstance(found, dict) and found:
                     return found
-                raise SubmissionError(
-                    f"{quoted(submission.path)}, line {node.lineno}: expected {RANGES} as a dictionary of literal "
-                    f'bounds by name, as in {RANGES} = {{"LEARNING_RATE": (0.001, 0.1)}}.'
-                )
-    return None
+    raise SubmissionError(
+        f"{quoted(submission.path)}, line {named[0].lineno}: expected {RANGES} once, at the top of the file, as a "
+        f'dictionary of literal bounds by name, as in {RANGES} = {{"LEARNING_RATE": (0.001, 0.1)}}.'
+    )
 
 
 def _checked(
-    submission: Submission, name: object, pair: object, numbers: Mapping[str, tuple[Number, Any]]
+    submission: Submission, name: object, pair: object, numbers: Mapping[str, Written]
 ) -> tuple[Number, Number]:
     """The bounds of one constant, of the type of its value."""
     shown, where = quoted(str(name)), quoted(submission.path)
     if name not in numbers:
         raise SubmissionError(
-            f"{where}: {RANGES} names {shown}, which is not a number at the top of the file. It has "
-            f"{', '.join(numbers) or 'none'}."
+            f"{where}: {RANGES} names {shown}, which is no number at the top of the file, or is changed later. Those "
+            f"that can be named: {', '.join(numbers) or 'none'}."
         )
-    value = numbers[str(name)][0]
+    value = numbers[str(name)].value
     match pair:
-        case (int() | float() as low, int() | float() as high) if low < high and low <= value <= high:
-            if isinstance(value, float) or (isinstance(low, int) and isinstance(high, int)):
+        case (int() | float() as low, int() | float() as high) if low <= value <= high and low < high:
+            kinds = {type(low), type(high)}
+            if kinds <= {int} or (kinds <= {int, float} and isinstance(value, float) and math.isfinite(high - low)):
                 return low, high
     raise SubmissionError(
         f"{where}: {RANGES}: expected two bounds around the value of {shown}, {value}"
@@ -148,8 +179,10 @@ def _checked(
     )
 
 
-def _around(value: Number) -> tuple[Number, Number]:
-    """Bounds around a value above zero. A value below 1 may be a share, so its upper bound is at most 1."""
+def _around(value: Number) -> tuple[Number, Number] | None:
+    """Bounds around a value above zero; None for others. What lies below 1 may be a share, and stays there."""
+    if value <= 0 or not math.isfinite(FACTOR * value):
+        return None
     if isinstance(value, int):
         return max(1, value // FACTOR), FACTOR * value
     return value / FACTOR, min(FACTOR * value, 1.0) if value < 1 else FACTOR * value

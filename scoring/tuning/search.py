@@ -77,8 +77,8 @@ class Tuning:
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the highest score, the first if several share it; None if none has a score."""
-        scored = [trial for trial in self.trials if trial.score is not None]
+        """The trial with the highest score, the first if several share it; None if none scores above 0."""
+        scored = [trial for trial in self.trials if trial.score]
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
 

@@ -2,14 +2,16 @@
 
 Simulated pools have Gaussian confidences. Three methods of different quality are held against the same retrained
 models. In some settings all examples are independent, in others half of their variance is common to all examples of a
-model. What an interval should cover is the mean score over all repeats. Real pools, those of `make methods`, are cut
-into disjoint blocks, and the interval of each should cover the mean of the others.
+model; in the last one, some unlearned models diverge. What an interval should cover is the mean score over all repeats.
+Real pools, those of `make methods`, are cut into disjoint blocks, and the interval of each should cover the mean of the
+others.
 
 Repeats are kept in out/calibration, so you can stop and start it again at any moment. REPEATS=100 gives a first look.
 """
 
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -30,6 +32,12 @@ MODELS = (64, 256, 512)
 EXAMPLES = (20, 100, 400)
 SHARED = (0.0, 0.5)
 """The share of a confidence's variance that all examples of a model have in common."""
+
+DIVERGED = 0.05
+"""The share of unlearned models that diverge in the last setting: they answer at random."""
+
+SETTINGS = (*((models, shared, 0.0) for models in MODELS for shared in SHARED), (64, 0.0, DIVERGED))
+"""Models per pool, what examples share, and the share of diverged models."""
 
 METHODS = {"null": (0.0, 0.0), "easy": (0.5, 0.3), "hard": (2.5, 1.0)}
 """How far confidences are moved, in standard deviations: mean and standard deviation over examples."""
@@ -64,7 +72,7 @@ def pool(confidence: NDArray[np.float64], rng: np.random.Generator) -> Outputs:
     )
 
 
-def pools(models: int, shared: float, repeat: int) -> tuple[Outputs, dict[str, Outputs]]:
+def pools(models: int, shared: float, diverged: float, repeat: int) -> tuple[Outputs, dict[str, Outputs]]:
     """Retrained models, and those of each method. The examples are the same in all repeats."""
     examples = max(EXAMPLES)
     fixed = np.random.default_rng(0)
@@ -73,22 +81,28 @@ def pools(models: int, shared: float, repeat: int) -> tuple[Outputs, dict[str, O
     moved = {name: fixed.normal(*shift, examples) for name, shift in METHODS.items()}
     rng = np.random.default_rng([models, round(10 * shared), repeat])
 
-    def drawn(shift: NDArray[np.float64] | float) -> Outputs:
+    def drawn(shift: NDArray[np.float64] | float, diverged: float) -> Outputs:
         own, common = rng.normal(size=(models, examples)), rng.normal(size=(models, 1))
         noise = np.sqrt(1 - shared) * own + np.sqrt(shared) * sign * common
-        return pool(place + width * (shift + noise), rng)
+        outputs = pool(place + width * (shift + noise), rng)
+        if not diverged:
+            return outputs
+        lost = rng.random(models) < diverged
+        confidence = np.where(lost[:, None], rng.normal(-8, 0.1, (models, examples)), outputs.forget_confidence)
+        retain, test = (np.where(lost, 0.1, accuracy) for accuracy in (outputs.retain_accuracy, outputs.test_accuracy))
+        return replace(outputs, forget_confidence=confidence, retain_accuracy=retain, test_accuracy=test)
 
-    return drawn(0.0), {name: drawn(shift) for name, shift in moved.items()}
+    return drawn(0.0, 0.0), {name: drawn(shift, diverged) for name, shift in moved.items()}
 
 
-def repeated(models: int, shared: float, chunk: int) -> None:
+def repeated(models: int, shared: float, diverged: float, chunk: int) -> None:
     """Make and keep a chunk of repeats: by number of examples, value and interval of each method and of each pair."""
-    path = place_of(models, shared, chunk)
+    path = place_of(models, shared, diverged, chunk)
     if path.exists():
         return
     found = []
     for repeat in range(chunk * CHUNK, (chunk + 1) * CHUNK):
-        retrained, unlearned = pools(models, shared, repeat)
+        retrained, unlearned = pools(models, shared, diverged, repeat)
         parts = {name: quick_parts(one, retrained, retrained) for name, one in unlearned.items()}
         halves = {name: parts_of_halves(one, retrained) for name, one in unlearned.items()}
         found.append([])
@@ -117,9 +131,10 @@ def of_pair(first: Spread, second: Spread) -> tuple[float, float, float]:
     return first.value - second.value, interval.low, interval.high
 
 
-def place_of(models: int, shared: float, chunk: int) -> Path:
+def place_of(models: int, shared: float, diverged: float, chunk: int) -> Path:
     """The file of a chunk."""
-    return KEPT / f"{models}-models-{shared:g}-shared" / f"{chunk}.npy"
+    lost = f"-{diverged:g}-diverged" if diverged else ""
+    return KEPT / f"{models}-models-{shared:g}-shared{lost}" / f"{chunk}.npy"
 
 
 def coverage(values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:
@@ -159,15 +174,15 @@ def real_coverage() -> dict[str, tuple[float, int]]:
 def table() -> str:
     """A row for each setting: coverage and relative width, for each method and each pair."""
     names = [*METHODS, *(f"{a} minus {b}" for a, b in PAIRS)]
-    lines = [["N", "shared variance", "F", "repeats", *names]]
-    for models in MODELS:
-        for shared in SHARED:
-            chunks = sorted(place_of(models, shared, 0).parent.glob("*.npy"))
-            made = np.concatenate([np.load(path) for path in chunks])
-            for place, examples in enumerate(EXAMPLES):
-                cells = [coverage(*made[:, place, column].T) for column in range(len(names))]
-                shown = [f"{100 * share:.1f} ({width:.2f})" for share, width in cells]
-                lines.append([str(models), f"{100 * shared:g} %", str(examples), str(len(made)), *shown])
+    lines = [["N", "shared variance", "diverged", "F", "repeats", *names]]
+    for models, shared, diverged in SETTINGS:
+        chunks = sorted(place_of(models, shared, diverged, 0).parent.glob("*.npy"))
+        made = np.concatenate([np.load(path) for path in chunks])
+        for place, examples in enumerate(EXAMPLES):
+            cells = [coverage(*made[:, place, column].T) for column in range(len(names))]
+            shown = [f"{100 * share:.1f} ({width:.2f})" for share, width in cells]
+            setting = [str(models), f"{100 * shared:g} %", f"{100 * diverged:g} %", str(examples), str(len(made))]
+            lines.append([*setting, *shown])
     written = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([written[0], "|" + "--:|" * len(lines[0]), *written[1:]])
 
@@ -183,7 +198,7 @@ def footer() -> str:
 
 if __name__ == "__main__":
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else REPEATS
-    todo = [(models, shared, chunk) for chunk in range(-(-repeats // CHUNK)) for models in MODELS for shared in SHARED]
+    todo = [(*setting, chunk) for chunk in range(-(-repeats // CHUNK)) for setting in SETTINGS]
     with ProcessPoolExecutor(cores()) as workers:
         made = [workers.submit(repeated, *one) for one in todo]
         for number, one in enumerate(as_completed(made), start=1):

@@ -15,8 +15,10 @@ from scoring.judging.interval import (
     mean_of,
     quick_score,
     score_interval,
+    spread_from,
     spread_of,
 )
+from scoring.judging.outputs import Identity
 from scoring.judging.score import score
 from tests.judging.pools import gaussians
 
@@ -98,6 +100,24 @@ def test_a_collapsed_pool_scores_zero_for_certain(pools):
     assert score_interval(collapsed, pools["retrained"]) == Interval(0, 0)
 
 
+def test_a_score_of_zero_by_bad_luck_has_room_above(pools):
+    """The halves score more, so zero was not for certain."""
+    halves = np.zeros((12, 2, EXAMPLES))
+    halves[0, 0, 0] = halves[3, 1, 2] = 0.25
+    interval = spread_from(0.0, halves).interval()
+    assert interval.low == 0 < interval.high < 0.05
+
+
+def test_pools_that_do_not_fit_are_refused(pools):
+    more = gaussians(2 * MODELS, EXAMPLES, seed=0)
+    for unlearned, retrained in ((pools["near"], more), (more, pools["near"])):
+        with pytest.raises(ValueError, match="expected pools of"):
+            spread_of(unlearned, retrained, value=0.1)
+    other = replace(pools["near"], identity=Identity("another", 0, "none"))
+    with pytest.raises(ValueError, match="with one task, seed and reference"):
+        spread_of(other, pools["retrained"], value=0.1)
+
+
 def test_ties_and_a_single_example(pools):
     rounded, against = (
         replace(pools[name], forget_confidence=pools[name].forget_confidence.round()[:, :1])
@@ -145,6 +165,16 @@ def test_quick_looks_are_scores_of_fewer_models(pools):
     assert [look.models for look in looks] == [16, 32]
     assert all(look.low <= look.score <= look.high for look in looks)
     assert looks[0].score > looks[1].score > score(pools["far"], pools["retrained"]).value, "few models are too kind"
+
+
+def test_the_band_of_quick_looks_holds_for_other_models(pools):
+    """Subsets of one pool share models, and would differ less than a new pool does."""
+    (_, look) = score_by_models(pools["near"], pools["retrained"])
+    others = [
+        quick_score(*(gaussians(look.models, EXAMPLES, seed=100 + 2 * k + one, shift=0.5 * one) for one in (1, 0, 0)))
+        for k in range(60)
+    ]
+    assert np.mean([look.low <= one <= look.high for one in others]) > 0.75
 
 
 def test_no_quick_looks_at_small_pools():

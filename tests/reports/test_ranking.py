@@ -1,6 +1,7 @@
 """Tables that are written into a page."""
 
 import json
+from statistics import mean
 
 import pytest
 
@@ -30,6 +31,7 @@ def reports(kit, tmp_path):
     """The comparison of one seed, and a copy of it that claims another seed and other scores; and their summary."""
     assert kit("compare", "submissions/finetune.py", "submissions/identity.py").exit_code == 0
     found = json.loads((tmp_path / "report/comparison.json").read_text())
+    first = found["ranking"][0]["unlearned"]["score"]["value"]
     for seed in (0, 1):
         found["seed"] = seed
         if seed:
@@ -38,15 +40,16 @@ def reports(kit, tmp_path):
         folder.mkdir(parents=True)
         (folder / "comparison.json").write_text(json.dumps(found))
         ComparisonRecord.model_validate(found)
-    rows = [row("finetune", 1), row("identity", 2)]
-    summary = SeedsRecord(task="digits", models=MODELS, seeds=[0, 1], ceilings=[0.2, 0.2], rows=rows)
+    scores = {one["submission"]["name"]: one["unlearned"]["score"]["value"] for one in found["ranking"]}
+    rows = [row("finetune", [first, 0.5], 1), row("identity", [scores["identity"]] * 2, 2)]
+    summary = SeedsRecord(task="digits", models=MODELS, seeds=[0, 1], ceilings=[0.2, 0.2], rows=rows, left_out=[])
     seeds.write(summary, folder_of_seeds(tmp_path / "reports", "digits", (0, 1), MODELS, "comparison"))
     return tmp_path / "reports"
 
 
-def row(name, group):
-    means = {"scores": [0.1, 0.5], "mean": 0.3, "deviation": 0.2, "interval": (0.25, 0.36)}
-    return SeedsRow(name=name, intervals=[None, None], group=group, **means)
+def row(name, scores, group):
+    summary = {"mean": mean(scores), "deviation": 0.2, "interval": (0.25, 0.36)}
+    return SeedsRow(name=name, scores=scores, intervals=[None, None], group=group, **summary)
 
 
 def cells_of(page):
@@ -110,6 +113,27 @@ def test_a_single_seed_needs_no_columns_of_its_own(reports):
 def test_a_missing_comparison_names_its_command(reports):
     with pytest.raises(InputError, match="Run make compare TASK=digits MODELS=8 SEED=7"):
         with_tables(PAGE.replace("seeds=0,1", "seeds=7"), reports)
+
+
+def test_a_comparison_of_something_else_is_refused(reports):
+    path = folder_of(reports, "digits", 0, MODELS, "comparison") / "comparison.json"
+    path.write_text(path.read_text().replace('"task": "digits"', '"task": "faces"', 1))
+    with pytest.raises(InputError, match=r"is a comparison on faces, seed 0, 8 models\. Expected digits, seed 0"):
+        with_tables(PAGE, reports)
+
+
+def test_a_summary_of_other_runs_is_refused(reports):
+    path = folder_of(reports, "digits", 1, MODELS, "comparison") / "comparison.json"
+    found = json.loads(path.read_text())
+    found["ranking"][0]["unlearned"]["score"]["value"] = 0.25
+    path.write_text(json.dumps(found))
+    with pytest.raises(InputError, match=r"comparison of seed 1 are of different runs\. Run make compare TASK=digits"):
+        with_tables(PAGE, reports)
+
+
+def test_a_row_that_was_not_compared_is_missed(reports):
+    with pytest.raises(InputError, match="asks for a row nobody, which was not compared"):
+        with_tables(PAGE.replace("seeds=0,1", "seeds=0,1 rows=nobody"), reports)
 
 
 def test_a_comparison_of_another_version_is_refused(reports):

@@ -49,7 +49,6 @@ def test_a_whole_number_stays_whole():
     assert found["EPOCHS"].whole
     assert not found["RATE"].whole
     assert found["RATE"].rounded(0.0123456) == 0.0123
-    assert found["RATE"].rounded(0.30049) == 0.3, "within the bounds"
 
 
 def test_ranges_name_what_is_searched():
@@ -61,19 +60,60 @@ def test_ranges_name_what_is_searched():
 @pytest.mark.parametrize(
     ("ranges", "message"),
     [
-        ('{"SPEED": (1, 2)}', "RANGES names SPEED, which is not a number at the top of the file. It has EPOCHS, RATE"),
+        ('{"SPEED": (1, 2)}', "RANGES names SPEED, which is no number at the top of the file, or is changed later."),
+        ('{"RATE": (0.001, 1e999)}', "expected two bounds around the value of RATE"),
+        ('{"EPOCHS": (True, 5)}', "expected two bounds around the value of EPOCHS, 3, both whole numbers"),
         ('{"RATE": (0.1, 0.2)}', "expected two bounds around the value of RATE, 0.01; found (0.1, 0.2)"),
         ('{"RATE": (0.1, 0.001)}', "expected two bounds around the value of RATE"),
         ('{"RATE": 0.1}', "expected two bounds around the value of RATE"),
         ('{"EPOCHS": (1, 4.5)}', "expected two bounds around the value of EPOCHS, 3, both whole numbers"),
-        ("dict(RATE=(0.1, 1))", "line 12: expected RANGES as a dictionary of literal bounds by name"),
-        ("{}", "expected RANGES as a dictionary of literal bounds by name"),
+        (
+            "dict(RATE=(0.1, 1))",
+            "line 12: expected RANGES once, at the top of the file, as a dictionary of literal bounds by name",
+        ),
+        ("{}", "as a dictionary of literal bounds by name"),
     ],
 )
 def test_wrong_ranges_are_refused(ranges, message):
     with pytest.raises(SubmissionError) as refused:
         bounds(f"{SOURCE}RANGES = {ranges}\n")
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("source", ["if True:\n    RANGES = {}\n", "X = RANGES = {}\n", "RANGES = {}\nRANGES = {}\n"])
+def test_ranges_that_would_be_overlooked_are_refused(source):
+    with pytest.raises(SubmissionError, match="expected RANGES once, at the top of the file"):
+        bounds(SOURCE + source)
+
+
+def test_annotated_ranges_are_read():
+    assert bounds(SOURCE + 'RANGES: dict = {"RATE": (0.001, 0.1)}\n') == {"RATE": (0.001, 0.1)}
+
+
+@pytest.mark.parametrize("change", ["RATE *= 2\n", "if True:\n    RATE = 0.7\n", "RATE, X = 1, 2\n", "del RATE\n"])
+def test_what_the_file_changes_later_is_not_searched(change):
+    assert "RATE" not in bounds(SOURCE + change)
+    with pytest.raises(SubmissionError, match=r"RANGES names RATE, which is no number .* or is changed later"):
+        bounds(SOURCE + change + 'RANGES = {"RATE": (0.001, 0.1)}\n')
+
+
+def test_the_files_own_value_is_tried_as_it_is_and_bounds_are_not_reached_by_rounding():
+    (decay,) = constants_of(submission("DECAY = 0.9995\n"))
+    assert decay.rounded(0.9995) == 0.9995
+    assert decay.rounded(0.99949) == 0.999
+    assert decay.rounded(0.99999) == 0.99999
+    assert decay.rounded(1.0) == 1.0, "the bound itself"
+
+
+def test_numbers_without_an_end_are_not_searched():
+    assert set(bounds("BIG = 1e999\nLARGE = 1e308\nRATE = 0.1\n")) == {"RATE"}
+
+
+@pytest.mark.parametrize("source", ["RATE = \\\n    0.1\n", "RATE \\\n  = 0.1\n"])
+def test_a_statement_on_several_lines_stays_one(source):
+    namespace = {}
+    exec(with_constants(submission(source), {"RATE": 0.3}, "A remark.").source, namespace)
+    assert namespace["RATE"] == 0.3
 
 
 def test_a_file_without_constants_says_what_was_expected():
