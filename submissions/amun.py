@@ -32,7 +32,7 @@ LEARNING_RATE = 0.01
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 
-RANGES = {"LEARNING_RATE": (1e-4, 0.5), "EPOCHS": (1, 10), "EPOCHS_PER_DROP": (1, 10), "RADIUS": (0.01, 1.0)}
+RANGES = {"LEARNING_RATE": (1e-4, 0.5), "EPOCHS": (1, 10), "ATTACK_STEPS": (1, 50), "RADIUS": (0.01, 1.0)}
 
 
 def unlearning(net, retain, forget, val):

@@ -30,7 +30,7 @@ WEIGHT_DECAY = 5e-4
 
 RANGES = {
     "LEARNING_RATE": (1e-3, 0.5),
-    "FINETUNE_EPOCHS": (1, 10),
+    "FINETUNE_EPOCHS": (0, 10),
     "SALUN_EPOCHS": (1, 10),
     "SALIENT_SHARE": (0.1, 0.9),
 }

@@ -39,7 +39,7 @@ TINY = 1e-15
 
 RANGES = {
     "LEARNING_RATE": (1e-3, 0.3),
-    "PASSES": (1.0, 10.0),
+    "PASSES": (0.5, 10.0),
     "ASCENT_WEIGHT": (0.1, 100.0),
     "STEPS_PER_ASCENT": (1, 20),
 }
