@@ -14,7 +14,7 @@ from scoring.judging.groups import groups
 from scoring.judging.interval import FEWEST_MODELS, Spread, spread_of
 from scoring.judging.judges import verdicts
 from scoring.judging.outputs import Outputs
-from scoring.judging.score import DELTA, Score, score
+from scoring.judging.score import DELTA, NothingLearned, Score, score
 from scoring.running.pools import Pools
 from scoring.running.promise import Promise, promised
 from scoring.running.unlearned import Unlearned
@@ -292,8 +292,8 @@ def _result(submission: Submission | Checkpoints, unlearned: Outputs, reference:
         enough = len(unlearned) >= FEWEST_MODELS
         spread = spread_of(unlearned, *against, value=scored.value) if enough else None
         quick_looks = score_by_models(unlearned, *against)
-    except ValueError:
-        # Among few models there may be no retrained one that gets anything right, and then there is no score.
+    except NothingLearned:
+        # Some of the retrained models do, but not in every half.
         spread, quick_looks = None, ()
     return Result(
         submission=submission,

@@ -2,7 +2,7 @@
 
 import typer
 
-from scoring.cli import kaggle_commands, new_command, score_commands, tune_command
+from scoring.cli import compare_commands, export_command, kaggle_commands, new_command, score_commands, tune_command
 from scoring.cli.values import Group
 
 app = typer.Typer(
@@ -13,6 +13,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for module in (new_command, score_commands, tune_command, kaggle_commands):
+for module in (new_command, score_commands, compare_commands, tune_command, export_command, kaggle_commands):
     for name, command in module.COMMANDS.items():
         app.command(name)(command)

@@ -1,4 +1,4 @@
-"""The commands that score: score, compare, certify, judge, tables, export."""
+"""The commands for one submission: score, certify, judge."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scoring.cli.console import reporting_errors, results, say, say_error, say_notes
+from scoring.cli.console import reporting_errors, results, say, say_notes
 from scoring.cli.options import (
     MADE,
     REPORTS,
     BackendName,
-    Columns,
     Data,
     Device,
     Forget,
@@ -31,7 +30,7 @@ from scoring.cli.options import (
 from scoring.cli.values import a_path
 from scoring.judging.interval import FEWEST_MODELS, spread_of
 from scoring.judging.score import OFFICIAL_MODELS, score
-from starter_kit.errors import InputError, MachineError, plain, quoted
+from starter_kit.errors import InputError, quoted
 
 if TYPE_CHECKING:
     from scoring.reports.seeds import SeedsRecord
@@ -103,7 +102,7 @@ def score_on_seeds(path: Path, pools: "Sequence[Pools]", models: int, out: Path 
     from scoring.reports.place import check_place
 
     alone = bool(pools[0].task.why_no_retrained)
-    folders = [_folder(one, models, path.stem, out, len(pools)) for one in pools]
+    folders = [folder_for(one, models, path.stem, out, len(pools)) for one in pools]
     for folder in folders:
         check_place(folder, FILES_WITHOUT_SCORE if alone else FILES)
     results = []
@@ -116,7 +115,7 @@ def score_on_seeds(path: Path, pools: "Sequence[Pools]", models: int, out: Path 
     if len(results) > 1:
         numbers = [one.setting.seed for one in pools]
         folder = out or folder_of_seeds(REPORTS, pools[0].task.label, numbers, models, path.stem)
-        _summarise(summary.record_of_seeds([[one] for one in results], [one.reference for one in results]), folder)
+        summarise(summary.record_of_seeds([[one] for one in results], [one.reference for one in results]), folder)
 
 
 def score_checkpoints(path: Path, pools: "Pools", models: int, out: Path | None) -> None:
@@ -125,12 +124,12 @@ def score_checkpoints(path: Path, pools: "Pools", models: int, out: Path | None)
     from scoring.reports.files import FILES
     from scoring.reports.place import check_place
 
-    folder = _folder(pools, models, path.stem, out, 1)
+    folder = folder_for(pools, models, path.stem, out, 1)
     check_place(folder, FILES)
     report(run.run_checkpoints(path, pools, models), folder)
 
 
-def _folder(pools: "Pools", models: int, name: str, out: Path | None, seeds: int) -> Path:
+def folder_for(pools: "Pools", models: int, name: str, out: Path | None, seeds: int) -> Path:
     """Where the report of one seed goes, if there are this many."""
     from scoring.reports.files import folder_of
 
@@ -140,94 +139,13 @@ def _folder(pools: "Pools", models: int, name: str, out: Path | None, seeds: int
     return folder_of(REPORTS, pools.task.label, seed, models, name)
 
 
-def _summarise(record: "SeedsRecord", folder: Path) -> None:
+def summarise(record: "SeedsRecord", folder: Path) -> None:
     """Write and show the summary over several seeds."""
     from scoring.reports import seeds as summary
 
     summary.write(record, folder)
     results.print(summary.table(record))
     say(f"{quoted(folder)}/{summary.FILE}")
-
-
-def compare_command(
-    submissions: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            parser=a_path, show_default="all of submissions/ that bring no learning", help="Submission files."
-        ),
-    ] = None,
-    task: TaskName = "digits",
-    data: Data = None,
-    model: StartModel = None,
-    forget: Forget = None,
-    models: Models = OFFICIAL_MODELS,
-    device: Device = "",
-    seed: Seed = 0,
-    seeds: Seeds = None,
-    out: Out = None,
-    store: Store = MADE / "store",
-    workers: Workers = None,
-    limit: Limit = None,
-    backend: BackendName = "processes",
-    columns: Columns = None,
-) -> None:
-    """Score several submissions and rank them.
-
-    Writes comparison.json, comparison.png and a report per submission. A failing submission is listed with its error;
-    the others go on, and the exit code is 1.
-    """
-    from scoring import run
-    from scoring.reports import comparison
-    from scoring.reports import seeds as summary
-    from scoring.reports.columns import COLUMNS
-    from scoring.reports.files import folder_of_seeds
-    from scoring.reports.notes import notes_on_comparison
-    from scoring.reports.place import check_place
-
-    with reporting_errors(INTERRUPTED):
-        paths = submissions or _all_submissions()
-        if unknown := [name for name in columns or () if name not in COLUMNS]:
-            raise InputError(f"There is no column {quoted(unknown[0])}. Expected some of {','.join(COLUMNS)}.")
-        files = comparison.files_for([path.stem for path in paths])
-        if out:
-            check_place(out, files)
-        pools = pools_of(task, data, model, device, seeds_of(seed, seeds), store, workers, backend, limit, forget)
-        folders = [_folder(one, models, "comparison", out, len(pools)) for one in pools]
-        for folder in folders:
-            check_place(folder, files)
-        compared = []
-        for one, folder in zip(pools, folders, strict=True):
-            found = run.compare(paths, one, models)
-            compared.append(found)
-            record = comparison.record_of_comparison(found)
-            comparison.write(found, record, folder)
-            results.print(comparison.table(found, record, columns or ()))
-            say_notes(notes_on_comparison(found))
-            say(f"{quoted(folder)}/comparison.json and comparison.png")
-            for unsuited in found.unsuited.values():
-                say(plain(str(unsuited)))
-            for path, error in found.failed.items():
-                say_error(f"\n{quoted(path.stem)}: {error}")
-        if len(compared) > 1 and all(one.ranked for one in compared):
-            numbers = [one.setting.seed for one in pools]
-            folder = out or folder_of_seeds(REPORTS, pools[0].task.label, numbers, models, "comparison")
-            _summarise(
-                summary.record_of_seeds([one.ranked for one in compared], [one.reference for one in compared]), folder
-            )
-        if any(one.failed for one in compared):
-            raise typer.Exit(1)
-
-
-def _all_submissions() -> list[Path]:
-    """Those that take minutes: to compare one that brings its own learning takes up to an hour."""
-    from starter_kit.contract import brings_learning
-
-    every = sorted(Path("submissions").glob("[!_]*.py"))
-    left_out = [path for path in every if brings_learning(path)]
-    if left_out:
-        names = ", ".join(quoted(path.stem) for path in left_out)
-        say(f"Left out, because they bring their own learning: {names}. Name them with SUBMISSIONS= to compare them.")
-    return [path for path in every if path not in left_out]
 
 
 def certify_command(
@@ -283,63 +201,6 @@ def judge_command(
         say_notes(notes_on_models(len(pools[0])))
 
 
-def tables_command(
-    pages: Annotated[
-        list[Path] | None, typer.Argument(parser=a_path, show_default="README.md submissions/README.md")
-    ] = None,
-) -> None:
-    """Write the tables of README.md and submissions/README.md again, from the comparisons that were made."""
-    from scoring.reports import agreement, language, learners, ranking
-
-    with reporting_errors(INTERRUPTED):
-        for page in pages or [Path("README.md"), Path("submissions/README.md")]:
-            try:
-                written = page.read_text(encoding="utf-8")
-                for tables in (ranking.with_tables, agreement.with_tables, learners.with_table, language.with_tables):
-                    written = tables(written, REPORTS)
-                page.write_text(written, encoding="utf-8")
-            except UnicodeDecodeError as error:
-                raise InputError(f"{quoted(page)} is not a text file in UTF-8.") from error
-            except OSError as error:
-                raise InputError(f"Cannot read or write {quoted(page)}: {error.strerror}.") from error
-            say(quoted(page))
-
-
-def export_command(
-    task: TaskName = "faces",
-    data: Data = None,
-    model: StartModel = None,
-    device: Device = "",
-    seed: Seed = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", parser=a_path, show_default="out/exports/TASK", help="The folder to write."),
-    ] = None,
-    store: Store = MADE / "store",
-) -> None:
-    """Write a task as the competition's input folder, with the original model.
-
-    The folder holds all that a notebook for the competition reads: retain.csv, forget.csv, validation.csv,
-    images/A/B.png, original_model.pth and age_class_weights.json. The test set is left out.
-    """
-    from scoring.reports.place import check_place
-    from starter_kit.competition import input_folder
-
-    with reporting_errors(INTERRUPTED):
-        (pools,) = pools_of(task, data, model, device, (seed,), store, None, "serial")
-        folder = out or MADE / "exports" / pools.task.label
-        check_place(folder, ())
-        try:
-            input_folder.write(folder, pools.task.sets, pools.original.weights)
-        except ValueError as error:
-            raise InputError(f"The task {quoted(task)} does not fit the competition's layout: {error}.") from error
-        except OSError as error:
-            raise MachineError(
-                f"Cannot write {quoted(error.filename)}: {error.strerror}. Name another folder."
-            ) from error
-        say(quoted(folder))
-
-
 def report(result: "Result", folder: Path) -> None:
     """Write the report of a result, and show it."""
     from scoring.reports import conversations, files
@@ -367,9 +228,6 @@ def report_alone(result: "Alone", folder: Path) -> None:
 
 COMMANDS: dict[str, Callable] = {
     "score": score_command,
-    "compare": compare_command,
     "certify": certify_command,
     "judge": judge_command,
-    "tables": tables_command,
-    "export": export_command,
 }

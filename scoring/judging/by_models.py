@@ -16,7 +16,7 @@ DRAWS = 20
 """Times that models are drawn, per size."""
 
 BAND = 0.9
-"""The share of quick looks that the band contains."""
+"""The share of quick looks that the band should contain."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class QuickLook:
     Attributes:
         models: per pool.
         score: the mean over draws.
-        low, high: between them lie 90 % of the draws.
+        low, high: between them lie about 90 % of quick looks at other models of the same pools.
     """
 
     models: int
@@ -59,7 +59,7 @@ def score_by_models(unlearned: Outputs, retrained: Outputs, accuracy: Outputs | 
             against = (pool.take(theirs) for pool in (retrained, accuracy or retrained))
             scores.append(quick_score(unlearned.take(ours), *against))
         mean = float(np.mean(scores))
-        # Subsets share models, so they differ less than a quick look and another one would.
+        # Subsets of one pool share models, and differ less than two pools that are drawn anew.
         apart = (1 - size / len(unlearned)) ** -0.5
         low, high = mean + apart * (np.quantile(scores, [(1 - BAND) / 2, (1 + BAND) / 2]) - mean)
         found.append(QuickLook(size, mean, max(0.0, float(low)), float(high)))

@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 EPSILON_CAP = 50.0
+DISCARDED = -1.0
+"""Stands for the epsilon of a rule that is discarded: it ranks below all others."""
+
 COLLAPSED_RANGE_RATIO = 0.01
 """If one pool's range is narrower than this share of the other's, epsilon is at the cap and no rule is tried."""
 
@@ -34,6 +37,21 @@ def epsilon_of_rates(fpr: NDArray[np.floating], fnr: NDArray[np.floating], delta
     return np.where((fpr == 0) & (fnr == 0), np.float32(np.inf), epsilon)
 
 
+def epsilon_table(models: int, delta: float) -> NDArray[np.float32]:
+    """[(N + 1)^2] the epsilon of each possible rule, indexed by (N + 1) * false positives + false negatives.
+
+    Args:
+        models: N, the size of either pool.
+        delta: in [0, 1).
+
+    Returns:
+        Epsilons in nats, as of ``epsilon_of_rates``, except that a discarded rule has ``DISCARDED``.
+    """
+    rates = np.arange(models + 1).astype(np.float32) / np.float32(models)
+    epsilon = epsilon_of_rates(rates[:, None], rates[None, :], delta)
+    return np.nan_to_num(epsilon, nan=DISCARDED, posinf=np.inf).ravel()
+
+
 def strongest_epsilons(
     unlearned: NDArray[np.float64],
     retrained: NDArray[np.float64],
@@ -54,11 +72,7 @@ def strongest_epsilons(
         epsilon is 50 as well, and no rule is tried.
     """
     models, examples = unlearned.shape
-    count = np.arange(models + 1)
-    rates = count.astype(np.float32) / np.float32(models)
-    # Discarded rules rank below all others.
-    table = np.nan_to_num(epsilon_of_rates(rates[:, None], rates[None, :], delta), nan=-1, posinf=np.inf).ravel()
-
+    table = epsilon_table(models, delta)
     epsilons = np.full(examples, EPSILON_CAP)
     undecided = 0
     for example, (ours, theirs) in enumerate(zip(unlearned.T.copy(), retrained.T.copy(), strict=True)):
@@ -66,11 +80,11 @@ def strongest_epsilons(
         if wide == 0 or narrow / wide < COLLAPSED_RANGE_RATIO:
             continue
         positive, negative = (theirs, ours) if np.median(theirs) > np.median(ours) else (ours, theirs)
-        strongest = -1.0
+        strongest = DISCARDED
         for family in families:
             false_positives, false_negatives = family.error_counts(positive, negative)
             strongest = max(strongest, float(table.take(false_positives * (models + 1) + false_negatives).max()))
-        if strongest < 0:
+        if strongest == DISCARDED:
             undecided += 1
         else:
             epsilons[example] = min(strongest, EPSILON_CAP)

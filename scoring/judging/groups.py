@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from scoring.judging.interval import Spread, difference
 
 CONFIDENCE = 0.95
-"""The probability that no pair is told apart by chance alone: for all pairs together, by Bonferroni's correction."""
+"""Familywise: over all pairs together, by Bonferroni's correction."""
 
 
 def groups(spreads: Mapping[str, Spread]) -> dict[str, int]:

@@ -179,7 +179,7 @@ def quick_parts(unlearned: Outputs, retrained: Outputs, accuracy: Outputs) -> ND
 
 
 def quick_score(unlearned: Outputs, retrained: Outputs, accuracy: Outputs) -> float:
-    """The score, up to the evaluator's rounding, in a tenth of the time."""
+    """The score, up to the evaluator's rounding, in a fraction of the time."""
     return float(quick_parts(unlearned, retrained, accuracy).mean())
 
 

@@ -6,12 +6,9 @@ from scoring.judging.outputs import Outputs
 from scoring.judging.population import population_attack
 from scoring.judging.u_lira import u_lira
 
-JUDGES = ("attack", "population", "u_lira", "u_lira_tpr", "klom", "klom_test")
-"""Their names, in the order of ``verdicts``."""
-
 
 def verdicts(unlearned: Outputs, retrained: Outputs) -> dict[str, float | None]:
-    """What each of ``JUDGES`` finds; None where there are too few examples for it.
+    """What each judge finds, by its name; None where there are too few examples for it.
 
     - attack: accuracy of the starting kit's attack on single models; 0.5 is guessing.
     - population: area under the ROC curve of an attack on single models that knows the retrained ones; 0.5 is guessing.
@@ -20,12 +17,11 @@ def verdicts(unlearned: Outputs, retrained: Outputs) -> dict[str, float | None]:
     """
     lira = u_lira(unlearned.forget_confidence, retrained.forget_confidence)
     divergence = percentiles(unlearned, retrained)
-    found = (
-        attack_accuracy(unlearned),
-        population_attack(unlearned, retrained),
-        lira.accuracy,
-        lira.true_positive_rate,
-        divergence.forget,
-        divergence.test,
-    )
-    return dict(zip(JUDGES, found, strict=True))
+    return {
+        "attack": attack_accuracy(unlearned),
+        "population": population_attack(unlearned, retrained),
+        "u_lira": lira.accuracy,
+        "u_lira_tpr": lira.true_positive_rate,
+        "klom": divergence.forget,
+        "klom_test": divergence.test,
+    }

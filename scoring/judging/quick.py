@@ -2,14 +2,15 @@
 
 In exact arithmetic all thresholds of an example lie on a grid, and so do all ends of its intervals. Only the number of
 confidences below them matters, and few of the 160,000 intervals differ in that; only those are evaluated. Rounding
-moves the evaluator's thresholds in the last bits, or adds one more, so that about one epsilon in a hundred differs.
-Hence the official score does not come from here.
+moves the evaluator's thresholds in the last bits, or adds one more, so a few epsilons differ. Where both pools together
+span less than one step of the grid, hardly a threshold is left, and most do. So the official score does not come from
+here.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scoring.judging.epsilon import COLLAPSED_RANGE_RATIO, EPSILON_CAP, epsilon_of_rates
+from scoring.judging.epsilon import COLLAPSED_RANGE_RATIO, DISCARDED, EPSILON_CAP, epsilon_table
 from scoring.judging.rules.double_threshold import BUFFER, THRESHOLDS_PER_UNIT
 
 ENDS = round(2 * BUFFER * THRESHOLDS_PER_UNIT)
@@ -18,9 +19,6 @@ ENDS = round(2 * BUFFER * THRESHOLDS_PER_UNIT)
 STEP = 2 * BUFFER / (ENDS - 1)
 ROUNDING = 1e-9
 """The share of a step within which a confidence counts as lying on the grid."""
-
-DISCARDED = -1.0
-"""Stands for the epsilon of a rule that is discarded, or does not exist."""
 
 
 def quick_epsilons(unlearned: ArrayLike, retrained: ArrayLike, delta: float) -> NDArray[np.float64]:
@@ -41,7 +39,7 @@ def quick_epsilons(unlearned: ArrayLike, retrained: ArrayLike, delta: float) -> 
     np.cumsum(order < models, axis=1, out=ours[:, 1:])
     theirs = np.arange(2 * models + 1, dtype=np.int32) - ours
 
-    table = _table(models, delta)
+    table = epsilon_table(models, delta)
     ranges = np.stack([np.ptp(pool, axis=1) for pool in pools])
     with np.errstate(divide="ignore", invalid="ignore"):
         valid = ranges.min(axis=0) / ranges.max(axis=0) >= COLLAPSED_RANGE_RATIO
@@ -52,13 +50,6 @@ def quick_epsilons(unlearned: ArrayLike, retrained: ArrayLike, delta: float) -> 
     intervals = _of_intervals(both, narrow, *_in_order(narrower, theirs, ours), table)
     strongest = np.maximum(strongest, intervals)
     return np.where(valid & (strongest > DISCARDED), np.minimum(strongest, EPSILON_CAP), EPSILON_CAP)
-
-
-def _table(models: int, delta: float) -> NDArray[np.float32]:
-    """[(N + 1)^2] epsilons, indexed by (N + 1) * false positives + false negatives."""
-    rates = np.arange(models + 1, dtype=np.float32) / np.float32(models)
-    epsilon = epsilon_of_rates(rates[:, None], rates[None, :], delta)
-    return np.nan_to_num(epsilon, nan=DISCARDED, posinf=np.inf).ravel()
 
 
 def _in_order(swapped: NDArray[np.bool_], first: NDArray, second: NDArray) -> tuple[NDArray, NDArray]:
@@ -108,7 +99,7 @@ class _Ends:
     Attributes:
         below: that number, by group.
         first, last: the first and the last end of each group.
-        codes: by group; a right end's code minus a left end's, plus N, is the interval's index in ``_table``.
+        codes: by group; a right end's code minus a left end's, plus N, is the interval's index in ``epsilon_table``.
     """
 
     def __init__(self, entered: NDArray, ends: int, codes: NDArray) -> None:

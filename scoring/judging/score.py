@@ -23,6 +23,10 @@ RULES: dict[str, tuple[ModuleType, ...]] = {
 """Rule families by name: the challenge's own, and a stronger attack that is a diagnostic and never replaces them."""
 
 
+class NothingLearned(ValueError):  # noqa: N818
+    """The retrained models get nothing right, so there is no ratio of accuracies."""
+
+
 @dataclass(frozen=True)
 class Score:
     """A score and its parts.
@@ -161,7 +165,7 @@ def accuracy_ratios(unlearned: Outputs, retrained: Outputs) -> tuple[float, floa
     """The mean accuracy of one pool over that of the other, on the retain set and on the test set.
 
     Raises:
-        ValueError: no retrained model gets anything right.
+        NothingLearned: no retrained model gets anything right.
     """
     return (
         _ratio("retain", unlearned.retain_accuracy, retrained.retain_accuracy),
@@ -172,5 +176,5 @@ def accuracy_ratios(unlearned: Outputs, retrained: Outputs) -> tuple[float, floa
 def _ratio(name: str, unlearned: NDArray[np.float64], retrained: NDArray[np.float64]) -> float:
     """The mean accuracy of one pool over that of the other."""
     if not retrained.mean() > 0:
-        raise ValueError(f"{name} accuracy: the retrained models get nothing right, so there is no ratio")
+        raise NothingLearned(f"{name} accuracy: the retrained models get nothing right, so there is no ratio")
     return float(unlearned.mean() / retrained.mean())

@@ -197,7 +197,7 @@ class QuickLookRecord(_Part):
 
     models: int = Field(description="Of either pool.")
     score: float = Field(description="The mean over random draws of so many models.")
-    band: tuple[float, float] = Field(description="Nine tenths of the draws score within it.")
+    band: tuple[float, float] = Field(description="About nine in ten quick looks score within it.")
 
 
 class Pool(_Part):

@@ -1,7 +1,7 @@
 """The search: Optuna proposes constants, and a score with few models on a seed of its own judges them.
 
-A search leaves nothing behind but models in the store. Optuna proposes the same constants whenever it is told the same
-scores, so a search that was stopped repeats its finished trials in seconds, from the store, and continues.
+To resume, a search starts over: the sampler is seeded and scores are deterministic, so it proposes the same constants
+again, finds the models of finished trials in the store, and continues where it stopped.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from scoring.running.pools import Pools
 from scoring.running.progress import Progress
 from scoring.tuning.constants import Constant, Number, constants_of, with_constants
 from scoring.untrusted.submission import Submission, read
-from starter_kit.errors import InputError, MachineError, SubmissionError, UnsuitedError
+from starter_kit.errors import InputError, SubmissionError
 from starter_kit.extras import how_to_install
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ STAGES = (2, 8, MODELS)
 """After how many models a trial may be stopped: the first ones show whether it keeps to the time budget."""
 
 OF_FAILURE = -1e9
-"""What Optuna is told of a failed trial. Of a trial over the budget it is told minus its time, which is always more."""
+"""The objective of a failed trial. That of a trial over the time budget is minus its time, which is always higher."""
 
 Outcome = Literal["scored", "stopped early", "too slow", "failed"]
 
@@ -139,8 +139,6 @@ def _tried(submission: Submission, values: dict[str, Number], proposed: "optuna.
     for models in STAGES:
         try:
             outputs = reference.pools.unlearned(submission, models).outputs
-        except (UnsuitedError, MachineError):
-            raise
         except SubmissionError as error:
             if number == 0:
                 raise

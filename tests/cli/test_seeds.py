@@ -8,7 +8,7 @@ import pytest
 from scoring.reports.columns import COLUMNS
 from scoring.reports.record import Report
 from scoring.reports.seeds import SeedsRecord
-from scoring.run import groups_of
+from tests.conftest import make_pools
 
 FILES = ("submissions/weight_noise.py", "submissions/identity.py")
 
@@ -42,23 +42,36 @@ def test_each_seed_has_a_report_and_the_mean_is_over_them(kit, tmp_path, shared)
     assert "No confidence interval: it takes at least 32 models per pool." in result.stdout
 
 
+FAILS_ON_ONE = """
+import torch
+
+def unlearning(net, retain, forget, val):
+    first = next(net.parameters())
+    if first.sum() > WHERE:
+        raise RuntimeError("on this original only")
+    with torch.no_grad():
+        first.add_(0.01 * torch.randn_like(first))
+"""
+
+
 def test_compare_summarises_what_all_seeds_have(kit, tmp_path, shared, written):
-    fails_once = written(
-        "import torch\ndef unlearning(net, retain, forget, val):\n"
-        "    if next(net.parameters()).sum() > WHERE:\n        raise RuntimeError('on this original only')\n"
-        "    with torch.no_grad():\n        next(net.parameters()).add_(torch.randn(1))\n".replace("WHERE", "1e9")
-    )
-    result = kit("compare", *FILES, fails_once, "--seeds", "0,1", "--store", shared)
-    assert result.exit_code == 0, result.stderr
+    """A submission that fails on one original is in that comparison's errors, and named where the mean is missing."""
+    sums = [float(next(iter(make_pools(shared, seed=seed).original.weights.values())).sum()) for seed in (0, 1)]
+    half = written(FAILS_ON_ONE.replace("WHERE", str(sum(sums) / 2)))
+    result = kit("compare", *FILES, half, "--seeds", "0,1", "--store", shared)
+    assert result.exit_code == 1
+    assert "on this original only" in result.stderr
     record = read(tmp_path / "report/seeds.json")
-    assert [row.name for row in record.rows] == sorted(
-        (row.name for row in record.rows), key=lambda name: -next(row.mean for row in record.rows if row.name == name)
-    )
-    assert {row.name for row in record.rows} == {"weight_noise", "identity", "mine"}
+    means = [row.mean for row in record.rows]
+    assert means == sorted(means, reverse=True)
+    assert {row.name for row in record.rows} == {"weight_noise", "identity"}
+    assert record.left_out == ["mine"]
+    assert "Left out, without a score on some seed: mine." in result.stdout
     for seed in (0, 1):
         found = json.loads((tmp_path / f"report/seed-{seed}/comparison.json").read_text())
         scores = {one["submission"]["name"]: one["unlearned"]["score"]["value"] for one in found["ranking"]}
-        assert scores == {row.name: row.scores[seed] for row in record.rows}
+        assert ("mine" in scores) == (sums[seed] < sum(sums) / 2)
+        assert {row.name: row.scores[seed] for row in record.rows}.items() <= scores.items()
 
 
 def test_rows_that_are_there_are_not_made_again(kit, tmp_path, shared):
@@ -111,4 +124,3 @@ def test_an_unknown_column_lists_those_that_exist(kit):
 def test_too_few_models_have_no_groups(kit, tmp_path):
     assert kit("compare", *FILES).exit_code == 0
     assert json.loads((tmp_path / "report/comparison.json").read_text())["groups"] is None
-    assert groups_of([]) == {}

@@ -19,7 +19,7 @@ from scoring.judging.interval import (
     spread_of,
 )
 from scoring.judging.outputs import Identity
-from scoring.judging.score import score
+from scoring.judging.score import NothingLearned, score
 from tests.judging.pools import gaussians
 
 MODELS, EXAMPLES = 64, 40
@@ -116,6 +116,16 @@ def test_pools_that_do_not_fit_are_refused(pools):
     other = replace(pools["near"], identity=Identity("another", 0, "none"))
     with pytest.raises(ValueError, match="with one task, seed and reference"):
         spread_of(other, pools["retrained"], value=0.1)
+
+
+def test_retrained_models_that_hardly_learn_have_a_score_and_no_interval(pools):
+    """One of 64 gets something right, so one half of each split has nothing to divide by."""
+    accuracy = np.zeros(MODELS)
+    accuracy[0] = 0.5
+    retrained = replace(pools["retrained"], test_accuracy=accuracy)
+    assert score(pools["near"], retrained).value > 0
+    with pytest.raises(NothingLearned, match="test accuracy: the retrained models get nothing right"):
+        spread_of(pools["near"], retrained)
 
 
 def test_ties_and_a_single_example(pools):

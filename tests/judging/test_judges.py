@@ -2,7 +2,7 @@
 
 import pytest
 
-from scoring.judging.judges import JUDGES, verdicts
+from scoring.judging.judges import verdicts
 from tests.judging.pools import gaussians
 
 RETRAINED = gaussians(64, 40, seed=0)
@@ -10,7 +10,7 @@ RETRAINED = gaussians(64, 40, seed=0)
 
 def test_all_of_them_judge():
     found = verdicts(gaussians(64, 40, seed=1), RETRAINED)
-    assert tuple(found) == JUDGES
+    assert set(found) == {"attack", "population", "u_lira", "u_lira_tpr", "klom", "klom_test"}
     assert all(value is not None for value in found.values())
 
 

@@ -65,9 +65,15 @@ def test_the_order_of_the_prizes_is_compared_with_published_and_tuned_constants(
     published = [judged(name, 0.1 / (k + 1), 0.5 + 0.01 * k, 0.5) for k, name in enumerate(PRIZES)]
     tuned = [judged(f"{name}_tuned", 0.01 * (k + 1), 0.7, 0.5) for k, name in enumerate(PRIZES)]
     page = write(published + tuned)
-    assert "+1.00 with published constants, -1.00 with tuned constants" in page
+    assert "+1.00 with published constants (p = 0.00), -1.00 with tuned constants (p = 0.00)" in page
 
 
 def test_writing_it_again_changes_nothing(write, tmp_path):
     page = write([judged(name, 0.1 * k, 0.5 + 0.1 * k, 0.4) for k, name in enumerate("abc")])
     assert with_tables(page, tmp_path) == page
+
+
+def test_two_submissions_have_no_correlation(write):
+    page = write([judged(name, 0.1 * k, 0.5 + 0.1 * k, 0.4) for k, name in enumerate("ab")])
+    assert "Too few submissions for a rank correlation." in page
+    assert "| score |" not in page

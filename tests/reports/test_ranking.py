@@ -122,6 +122,13 @@ def test_a_comparison_of_something_else_is_refused(reports):
         with_tables(PAGE, reports)
 
 
+def test_a_comparison_in_which_all_failed_is_refused(reports):
+    path = folder_of(reports, "digits", 0, MODELS, "comparison") / "comparison.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"ranking": []}))
+    with pytest.raises(InputError, match="no submission was scored"):
+        with_tables(PAGE, reports)
+
+
 def test_a_summary_of_other_runs_is_refused(reports):
     path = folder_of(reports, "digits", 1, MODELS, "comparison") / "comparison.json"
     found = json.loads(path.read_text())

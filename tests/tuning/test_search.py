@@ -142,3 +142,31 @@ def test_it_says_how_to_get_optuna(find, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(InputError, match=r"Tuning needs Optuna\. Install it with: .*'\.\[tune\]'"):
         find(SHIFT, 1)
+
+
+def test_a_search_that_finds_nothing_writes_no_file(kit, written):
+    """Models that are all alike score 0, whatever the constant."""
+    path = Path(written("NOISE = 0.5\n\ndef unlearning(net, retain, forget, val):\n    return net\n"))
+    result = kit("tune", path, "--trials", 2)
+    assert result.exit_code == 1
+    assert (
+        "scored above 0 within the time budget, so there is no tuned file. Try other RANGES, or more" in result.stderr
+    )
+    assert not path.with_name("mine_tuned.py").exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_nothing_in_the_way_of_the_tuned_file_is_replaced(kit, written, kind):
+    path = Path(written(SHIFT))
+    place = path.with_name("mine_tuned.py")
+    place.mkdir() if kind == "folder" else place.symlink_to(path.with_name("nowhere.py"))
+    result = kit("tune", path, "--trials", 2)
+    assert result.exit_code == 1
+    assert "mine_tuned.py is in the way: no search has written it" in result.stderr
+    assert place.is_dir() == (kind == "folder")
+    assert place.is_symlink() == (kind == "link")
+
+
+def test_why_a_trial_failed_is_on_its_line():
+    trial = search.Trial(3, {"NOISE": 0.5}, "failed", reason="Traceback\nRuntimeError: too \x1b[31mmuch")
+    assert reports.line(trial) == "trial 3: failed (RuntimeError: too \\x1b[31mmuch); NOISE 0.5"
