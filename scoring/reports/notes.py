@@ -11,6 +11,9 @@ from scoring.reports.text import NO_ROUGE, lacks_rouge
 from scoring.run import Comparison, Reference, Result
 from starter_kit.errors import quoted
 
+DIVERGED = 0.5
+"""Of the median retain accuracy: a model below it has diverged."""
+
 FEW_MODELS = 64
 """With fewer models, most methods end near the largest epsilon that can be shown, and look alike."""
 
@@ -82,6 +85,12 @@ def notes_on_answers(result: Result) -> list[str]:
         found.append(
             f"The {models} runs gave only {distinct} different sets of answers. Is a seed fixed, or do some models "
             "collapse to the same constant answer?"
+        )
+    lost = np.sum(outputs.retain_accuracy < DIVERGED * np.median(outputs.retain_accuracy))
+    if lost and result.spread:
+        found.append(
+            f"{lost} of {models} models diverged: their retain accuracy is below half of the median. How many do is "
+            "chance that the confidence interval does not cover, so it is too narrow."
         )
     if score.undecided:
         found.append(
