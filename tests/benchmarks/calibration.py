@@ -195,9 +195,9 @@ def footer() -> str:
     ]
     moved = ", ".join(f"{name} by {mean:g}" for name, (mean, _) in METHODS.items())
     said = (
-        "`make calibration`. In each cell: coverage in percent, and in brackets the width over that of an ideal interval, "
-        f"whose width is 3.92 true standard deviations. Methods move confidences by so many of their standard deviations, "
-        f"on average: {moved}."
+        "`make calibration`. In each cell: coverage in percent, and in brackets the width over that of an ideal "
+        "interval, whose width is 3.92 true standard deviations. Methods move confidences by so many of their standard "
+        f"deviations, on average: {moved}."
     )
     return " ".join([said, *real])
 
