@@ -1,8 +1,12 @@
 """Decision rules: each guesses from a single confidence which pool a model came from.
 
-Each file here defines one rule family, as one function::
+Each file here defines one rule family, by its errors::
 
     error_counts(positive, negative) -> (false_positives, false_negatives)
+
+and the families of the official score also say which rule it is that an entry stands for::
+
+    interval(positive, negative, index) -> (low, high, whether the first pool is inside)
 
 ``positive`` and ``negative`` are [N] float64 arrays: the confidences of each pool's N models in one forget example.
 By the evaluator's convention, ``positive`` is the pool with the larger median. The function returns two integer

@@ -45,6 +45,14 @@ def error_counts(
     return false_positives.ravel(), false_negatives.ravel()
 
 
+def interval(positive: NDArray[np.float64], negative: NDArray[np.float64], index: int) -> tuple[float, float, bool]:
+    """The confidences that rule ``index`` of ``error_counts`` takes for one pool, and whether that is ``positive``."""
+    first = np.ptp(positive) < np.ptp(negative)
+    left, right = _ends(positive if first else negative)
+    row, column = divmod(index, left.shape[1])
+    return float(left[row, column]), float(right[row]), bool(first)
+
+
 def _ends(narrow: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Left ends [R, L] and right ends [R] of the intervals, with the bits of one ``np.linspace`` per right end."""
     width = np.ptp(narrow)

@@ -18,12 +18,22 @@ def error_counts(
     Returns:
         False positives and false negatives, [R] counts in [0, N] for the R thresholds.
     """
-    both = np.concatenate([positive, negative])
-    low, high = both.min(), both.max()
-    thresholds = _float32_grid(low, high, int(np.ceil((high - low) * THRESHOLDS_PER_UNIT)))
+    thresholds = _thresholds(positive, negative)
     false_negatives = np.searchsorted(np.sort(positive), thresholds, side="left")
     true_negatives = np.searchsorted(np.sort(negative), thresholds, side="left")
     return len(negative) - true_negatives, false_negatives
+
+
+def interval(positive: NDArray[np.float64], negative: NDArray[np.float64], index: int) -> tuple[float, float, bool]:
+    """The confidences that rule ``index`` of ``error_counts`` takes for ``positive``: from a threshold up."""
+    return float(_thresholds(positive, negative)[index]), np.inf, True
+
+
+def _thresholds(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The grid over the range of both pools."""
+    both = np.concatenate([positive, negative])
+    low, high = both.min(), both.max()
+    return _float32_grid(low, high, int(np.ceil((high - low) * THRESHOLDS_PER_UNIT)))
 
 
 def _float32_grid(low: float, high: float, size: int) -> NDArray[np.float64]:
