@@ -12,6 +12,7 @@ from starter_kit.errors import InputError
 from starter_kit.examples import Examples
 from starter_kit.probes import FORGET, Probe
 from starter_kit.training import Recipe
+from starter_kit.views import View
 
 DATA = Path("out/data")
 """Where tasks look for data sets, and where they download them to."""
@@ -46,6 +47,8 @@ class Task:
             where their logits fit into memory.
         same_start: whether a network begins with the same weights whatever the seed. Then only the order of batches
             tells two models apart.
+        show: how a forget example looks to a person: from the forget set and an index, a picture [H, W] or [H, W, 3] of
+            8-bit values, or words. None for what suits its inputs; see `views.py`.
         why_no_retrained: why no model can be trained without the forget set, if that is so. Then the network comes
             trained: the original is the network as it is, epsilon is undefined, and only accuracies are reported.
     """
@@ -67,6 +70,7 @@ class Task:
     relearning: Examples | None = field(default=None, kw_only=True)
     at_once: int = field(default=1024, kw_only=True)
     same_start: bool = field(default=False, kw_only=True)
+    show: Callable[[Examples, int], View] | None = field(default=None, kw_only=True)
     why_no_retrained: str = field(default="", kw_only=True)
 
     @property

@@ -31,6 +31,7 @@ FLOORS_OF_THE_STARTER_KIT = (
     "starter_kit.extras",
     "starter_kit.answers",
     "starter_kit.examples",
+    "starter_kit.views",
     "starter_kit.probes",
     "starter_kit.augmentation",
     "starter_kit.training",

@@ -1,6 +1,7 @@
 """Which decision rule gives an example away most, and what it says: the evidence behind an epsilon."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ class Rule:
 
     low: float
     high: float
-    inside: str
+    inside: Literal["unlearned", "retrained"]
     right: float
 
 
@@ -43,14 +44,16 @@ def _strongest(unlearned: NDArray[np.float64], retrained: NDArray[np.float64]) -
     narrow, wide = sorted([np.ptp(unlearned), np.ptp(retrained)])
     if wide == 0 or narrow / wide < COLLAPSED_RANGE_RATIO:
         return None
-    names = ("retrained", "unlearned") if np.median(retrained) > np.median(unlearned) else ("unlearned", "retrained")
+    names: list[Literal["unlearned", "retrained"]] = ["unlearned", "retrained"]
+    if np.median(retrained) > np.median(unlearned):
+        names.reverse()
     pools = {"unlearned": unlearned, "retrained": retrained}
     positive, negative = (pools[name] for name in names)
     best, strongest = None, -1.0
     for family in RULES["official"]:
         errors = family.error_counts(positive, negative)
-        rates = (np.asarray(count, np.float32) / np.float32(models) for count in errors)
-        epsilon = np.nan_to_num(epsilon_of_rates(*rates, DELTA), nan=-1, posinf=np.inf)
+        fpr, fnr = (np.asarray(count, np.float32) / np.float32(models) for count in errors)
+        epsilon = np.nan_to_num(epsilon_of_rates(fpr, fnr, DELTA), nan=-1, posinf=np.inf)
         index = int(epsilon.argmax())
         if epsilon[index] > strongest:
             strongest = float(epsilon[index])

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scoring.judging.outputs import Outputs
+from scoring.reports.page.page import page_of
 from scoring.reports.pictures import picture_of
 from scoring.reports.place import write_together
 from scoring.reports.record import Report
 from scoring.run import Result
 from starter_kit.errors import InputError, quoted
 
-FILES = ("report.json", "report.png", "unlearned.npz", "retrained.npz")
+FILES = ("report.json", "report.html", "report.png", "unlearned.npz", "retrained.npz")
 """What a report consists of."""
 
 
@@ -42,10 +43,13 @@ def load_outputs(path: Path) -> Outputs:
 
 
 def contents(result: Result, report: Report) -> dict[str, bytes]:
-    """The files of a report by name: report.json, report.png and the judged outputs."""
+    """The files of a report by name: report.json, report.html, report.png and the judged outputs."""
     pools = {"unlearned": result.unlearned.outputs, "retrained": result.reference.retrained}
     return {
         "report.json": report.model_dump_json(indent=2).encode(),
+        "report.html": page_of(
+            report, pools["unlearned"], pools["retrained"], result.reference.ceiling.epsilon
+        ).encode(),
         "report.png": picture_of(result, report),
         **{f"{name}.npz": pool.to_bytes() for name, pool in pools.items()},
     }

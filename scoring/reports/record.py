@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scoring.judging.time import Verdict
 
-SCHEMA_VERSION: Literal[6] = 6
+SCHEMA_VERSION: Literal[7] = 7
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Epsilon = Annotated[float, Field(ge=0, le=50)]
@@ -143,6 +143,26 @@ class LearningRecord(_Part):
     state_bytes: int = Field(description="Mean bytes of everything that a learned model holds.")
 
 
+class RuleRecord(_Part):
+    """A decision rule: what it says of a confidence between two bounds. Outside it says the other."""
+
+    low: float | None = Field(description="The lower bound in nats; null if there is none.")
+    high: float | None = Field(description="The upper bound in nats; null if there is none.")
+    inside: Literal["unlearned", "retrained"]
+    right: Share = Field(description="Of the models of both pools.")
+
+
+class ExampleRecord(_Part):
+    """A forget example."""
+
+    id: int = Field(description="Its number in the task's data.")
+    person: int = Field(description="Whose it is.")
+    label: str = Field(description="The true class, or the true answer.")
+    picture: str | None = Field(description="A small one, as a data URI; null if it is no picture.")
+    words: str | None = Field(description="What it is in words; null for a picture.")
+    rule: RuleRecord | None = Field(description="The one that gives it away most; null if no rule was valid or tried.")
+
+
 class Said(_Part):
     """An answer, and how many models give it."""
 
@@ -238,7 +258,7 @@ class Floor(_Part):
 class Report(_Part):
     """The score of one submission, and everything that it is made of."""
 
-    schema_version: Literal[6] = SCHEMA_VERSION
+    schema_version: Literal[7] = SCHEMA_VERSION
     submission: Source
     task: Source
     request: RequestRecord
@@ -263,6 +283,7 @@ class Report(_Part):
     guarantee: GuaranteeRecord | None = Field(description="Null if the models carry none.")
     certificate: CertificateRecord | None = Field(description="Null if `make certify` has not run.")
     learning: LearningRecord | None = Field(description="Null if models are trained by the task's recipe.")
+    examples: list[ExampleRecord] = Field(description="What was to be forgotten, in the order of all figures above.")
     text: TextRecord | None = Field(description="Null if the models answer no questions in words.")
     generated: Generated | None = Field(description="Null unless the request is only described.")
     relearning: Relearning | None = Field(description="Null if the task has no such examples.")

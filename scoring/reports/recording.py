@@ -13,6 +13,7 @@ from scoring.judging.outputs import Outputs
 from scoring.judging.score import DELTA, OFFICIAL_MODELS, RULES, RULES_VERSION, largest_epsilon
 from scoring.judging.time import BUDGET, ratio_of
 from scoring.reports import text
+from scoring.reports.examples import examples_of
 from scoring.reports.notes import not_comparable, notes
 from scoring.reports.record import (
     Accuracies,
@@ -93,6 +94,7 @@ def record_of(result: Result) -> Report:
         if result.certificate
         else None,
         learning=_learning(made.learning) if made and made.learning else None,
+        examples=examples_of(result),
         text=_text(result),
         generated=_generated(result),
         relearning=_relearning(result),

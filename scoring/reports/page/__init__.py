@@ -1,0 +1,1 @@
+"""A page to show around: one HTML file, without a request to anywhere."""
