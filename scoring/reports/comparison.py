@@ -3,51 +3,23 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
 from rich.text import Text
 
 from scoring.reports import files
 from scoring.reports.columns import COLUMNS, figures_of, reference_rows, shown, usual
+from scoring.reports.comparison_record import ComparisonRecord, Failed
+from scoring.reports.notes import notes_on_comparison
+from scoring.reports.page.ranking import comparison_page
 from scoring.reports.pictures import picture_of_ranking
 from scoring.reports.place import write_together
-from scoring.reports.record import Report
 from scoring.reports.recording import record_of
 from scoring.run import Comparison
 from starter_kit.errors import KitError, quoted
 
-COMPARISON_SCHEMA: Literal[6] = 6
-
 WIDEST_NAME = 22
 """What the other columns of the table leave of 80 characters."""
-
-
-class Failed(BaseModel):
-    """A submission that failed, and why."""
-
-    name: str
-    reason: str
-
-
-class ComparisonRecord(BaseModel):
-    """The content of comparison.json."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    schema_version: Literal[6] = COMPARISON_SCHEMA
-    task: str
-    seed: int
-    models: int
-    ranking: list[Report]
-    groups: dict[str, int] | None = Field(
-        description="The group of each submission, from 1 for the best. None can be told apart from the first of its "
-        "group."
-    )
-    reference: dict[str, dict[str, float | None]] = Field(description="The figures of the ceiling and of the floor.")
-    failed: list[Failed]
-    unsuited: list[Failed] = Field(description="Submissions that say themselves that they do not work on this task.")
 
 
 def record_of_comparison(compared: Comparison) -> ComparisonRecord:
@@ -60,6 +32,7 @@ def record_of_comparison(compared: Comparison) -> ComparisonRecord:
         models=len(compared.reference.retrained),
         ranking=reports,
         groups=compared.groups,
+        band=compared.reference.ceiling.band,
         reference=reference_rows(compared.reference, compared.judged, reports),
         failed=_listed(compared.failed),
         unsuited=_listed(compared.unsuited),
@@ -128,17 +101,23 @@ def _broken(name: str) -> Text:
 
 def files_for(names: Iterable[str]) -> list[str]:
     """The files of a comparison of these submissions, by their paths in its folder."""
-    return ["comparison.json", "comparison.png", *(f"{name}/{file}" for name in names for file in files.FILES)]
+    return [
+        "comparison.json",
+        "comparison.html",
+        "comparison.png",
+        *(f"{name}/{file}" for name in names for file in files.FILES),
+    ]
 
 
 def write(compared: Comparison, record: ComparisonRecord, folder: Path) -> None:
-    """Put comparison.json and comparison.png into ``folder`` and a report per submission below it, all or none.
+    """Put a comparison's record, page and picture into ``folder``, and a report per submission below it, all or none.
 
     Raises:
         MachineError: the folder cannot be created or written.
     """
     contents = {
         "comparison.json": record.model_dump_json(indent=2).encode(),
+        "comparison.html": comparison_page(record, notes_on_comparison(compared)).encode(),
         "comparison.png": picture_of_ranking(compared.ranked, compared.reference),
     }
     for result, report in zip(compared.ranked, record.ranking, strict=True):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scoring.judging.outputs import Outputs
-from scoring.reports.page.page import page_of
+from scoring.reports.page.report import page_of
 from scoring.reports.pictures import picture_of
 from scoring.reports.place import write_together
 from scoring.reports.record import Report

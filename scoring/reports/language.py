@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import ValidationError
 from scipy.stats import spearmanr
 
-from scoring.reports.comparison import ComparisonRecord
+from scoring.reports.comparison_record import ComparisonRecord
 from scoring.reports.files import load_outputs
 from scoring.reports.record import Report
 from starter_kit.errors import InputError

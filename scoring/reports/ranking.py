@@ -19,7 +19,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from scoring.reports.columns import COLUMNS, Figures, figures_of, shown
-from scoring.reports.comparison import ComparisonRecord
+from scoring.reports.comparison_record import ComparisonRecord
 from scoring.reports.files import folder_of, folder_of_seeds
 from scoring.reports.seeds import FILE, SeedsRecord, SeedsRow, row_of
 from scoring.reports.tuning import SUFFIX

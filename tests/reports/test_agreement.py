@@ -3,7 +3,7 @@
 import pytest
 
 from scoring.reports.agreement import PRIZES, with_tables
-from scoring.reports.comparison import ComparisonRecord
+from scoring.reports.comparison_record import ComparisonRecord
 from scoring.reports.files import folder_of
 from tests.reports.test_language import one
 

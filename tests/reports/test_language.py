@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scoring.reports.comparison import ComparisonRecord
+from scoring.reports.comparison_record import ComparisonRecord
 from scoring.reports.language import with_tables
 from scoring.reports.record import Generated, Relearning, TextRecord
 from starter_kit.errors import InputError

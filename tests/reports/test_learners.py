@@ -2,7 +2,7 @@
 
 import pytest
 
-from scoring.reports.comparison import ComparisonRecord
+from scoring.reports.comparison_record import ComparisonRecord
 from scoring.reports.learners import with_table
 from scoring.reports.record import CertificateRecord, GuaranteeRecord, LearningRecord, Report
 from starter_kit.errors import InputError

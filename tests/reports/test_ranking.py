@@ -7,7 +7,7 @@ import pytest
 
 from scoring.cli import app
 from scoring.reports import seeds
-from scoring.reports.comparison import ComparisonRecord
+from scoring.reports.comparison_record import ComparisonRecord
 from scoring.reports.files import folder_of, folder_of_seeds
 from scoring.reports.ranking import with_tables
 from scoring.reports.seeds import SeedsRecord, SeedsRow

@@ -12,8 +12,10 @@ function sortBy(heading) {
   heading.setAttribute("aria-sort", up ? "ascending" : "descending");
   const compare = (one, other) => one.row.dataset[name].localeCompare(other.row.dataset[name], "en", { numeric: true });
   const numbers = (one, other) => Number(one.row.dataset[name]) - Number(other.row.dataset[name]);
-  const all = entries.every(({ row }) => row.dataset[name] !== "" && !Number.isNaN(Number(row.dataset[name])));
-  entries.sort((one, other) => (up ? 1 : -1) * (all ? numbers : compare)(one, other));
+  const all = entries.every(({ row }) => !Number.isNaN(Number(row.dataset[name])));
+  const empty = ({ row }) => row.dataset[name] === "";
+  // What has no figure comes last, whichever way.
+  entries.sort((one, other) => empty(one) - empty(other) || (up ? 1 : -1) * (all ? numbers : compare)(one, other));
   body.append(...entries.flatMap(({ row, said }) => (said ? [row, said] : [row])));
 }
 
@@ -27,7 +29,9 @@ for (const heading of table.tHead.querySelectorAll("[data-sort]")) {
 
 const filters = document.getElementById("filters");
 const chosen = {};
-for (const [name, title] of [["person", "person"], ["label", table.tHead.querySelector("[data-sort=label]").textContent]]) {
+for (const name of ["person", "label"]) {
+  const heading = table.tHead.querySelector(`[data-sort=${name}]`);
+  if (!heading) continue;
   const values = [...new Set(entries.map(({ row }) => row.dataset[name]))];
   if (values.length < 2 || values.length > 50) continue;
   values.sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
@@ -42,6 +46,6 @@ for (const [name, title] of [["person", "person"], ["label", table.tHead.querySe
       if (said) said.hidden = hidden;
     }
   });
-  label.append(`${title}: `, select);
+  label.append(`${heading.textContent}: `, select);
   filters.append(label);
 }

@@ -1,18 +1,14 @@
 """The report of one submission as a page."""
 
-import base64
-import hashlib
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
-import jinja2
 import numpy as np
 
 from scoring.judging.epsilon import EPSILON_CAP
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import BIN_WIDTH
 from scoring.reports.page.drawing import Axis, Overlap, overlap, steps, ticks
+from scoring.reports.page.render import render
 from scoring.reports.page.words import command, name_of, rule_in_words, verdict
 from scoring.reports.record import Conversation, ExampleRecord, Report
 
@@ -69,39 +65,6 @@ def page_of(report: Report, unlearned: Outputs, retrained: Outputs, ceiling: np.
         judges=JUDGES,
         command=command(report),
     )
-
-
-def render(template: str, **values: object) -> str:
-    """A page from a template, with the style and the script in it, and a policy that forbids everything else."""
-    here = files(__package__)
-    style, script = (here.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            "img-src data:",
-            f"style-src {_digest(style)}",
-            f"script-src {_digest(script)}",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )
-    return _templates().get_template(template).render(style=style, script=script, policy=policy, **values)
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__, "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-
-
-def _digest(text: str) -> str:
-    """What a policy calls a text that may stand in the page."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _row(report: Report, place: int, unlearned: Outputs, retrained: Outputs, said: Conversation | None) -> Row:
