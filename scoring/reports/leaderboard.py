@@ -1,0 +1,239 @@
+"""The leaderboard: every report below a folder, one page per task, and the same as CSV and JSON."""
+
+import csv
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from pydantic import ValidationError
+
+from scoring.judging.groups import groups
+from scoring.judging.interval import Spread, mean_of, spread_of
+from scoring.judging.score import RULES_VERSION
+from scoring.reports.columns import Figures, figures_of
+from scoring.reports.files import load_outputs
+from scoring.reports.page.ranking import Entry, ranking_page
+from scoring.reports.place import write_together
+from scoring.reports.record import Report
+from starter_kit.errors import InputError, quoted
+
+
+@dataclass(frozen=True)
+class Found:
+    """A report and its folder."""
+
+    report: Report
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A report that cannot be compared with the others of its task, and why."""
+
+    name: str
+    reason: str
+    folder: Path
+
+
+def found_below(root: Path) -> tuple[list[Found], list[Apart]]:
+    """All reports below a folder, and what is none of this version. Of the same score twice, the latest.
+
+    Raises:
+        InputError: there is none.
+    """
+    latest: dict[tuple[str, str, int, int, str], Found] = {}
+    unreadable = []
+    for path in sorted(root.rglob("report.json"), key=lambda path: path.stat().st_mtime):
+        try:
+            report = Report.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValidationError, UnicodeDecodeError):
+            unreadable.append(Apart(path.parent.name, "not a report of this version of the kit", path.parent))
+            continue
+        key = (report.task.name, report.task.sha256, report.run.models, report.run.seed, report.submission.name)
+        latest[key] = Found(report, path.parent)
+    if not latest:
+        raise InputError(f"There is no report below {quoted(root)}. Run make score, or name another folder: REPORTS=")
+    return list(latest.values()), unreadable
+
+
+def by_task(found: Sequence[Found]) -> dict[str, list[Found]]:
+    """The reports of each task, by its name."""
+    names = sorted({one.report.task.name for one in found})
+    return {name: [one for one in found if one.report.task.name == name] for name in names}
+
+
+def comparable(found: Sequence[Found]) -> tuple[list[Found], list[Apart]]:
+    """The reports of a task that can be compared, and the others with the reason.
+
+    Task, rules, request and number of models must be the same. The largest number of models is chosen, and of these
+    the task and request with most reports.
+    """
+    kinds = Counter(_kind(one.report) for one in found if one.report.rules.version == RULES_VERSION)
+    chosen = max(kinds, key=lambda kind: (kind.models, kinds[kind]), default=None)
+    together, apart = [], []
+    for one in found:
+        reason = _why_apart(one.report, chosen)
+        if reason:
+            apart.append(Apart(f"{one.report.submission.name}, seed {one.report.run.seed}", reason, one.folder))
+        else:
+            together.append(one)
+    return together, apart
+
+
+@dataclass(frozen=True)
+class _Kind:
+    models: int
+    task: str
+    examples: int
+
+
+def _kind(report: Report) -> _Kind:
+    return _Kind(report.run.models, report.task.sha256, report.request.examples)
+
+
+def _why_apart(report: Report, chosen: _Kind | None) -> str:
+    kind = _kind(report)
+    if report.rules.version != RULES_VERSION or chosen is None:
+        return f"scored by version {report.rules.version} of the rules instead of {RULES_VERSION}"
+    if kind.models != chosen.models:
+        return f"{kind.models} models per pool instead of {chosen.models}"
+    if kind.examples != chosen.examples:
+        return f"{kind.examples} examples to forget instead of {chosen.examples}"
+    if kind.task != chosen.task:
+        return "the task has changed since"
+    return ""
+
+
+def entries(together: Sequence[Found], pages: Path) -> list[Entry]:
+    """A row per submission, with a score per seed, and the ceiling and the floor."""
+    names = sorted({one.report.submission.name for one in together})
+    of_name = {name: [one for one in together if one.report.submission.name == name] for name in names}
+    spreads = {name: spread for name, some in of_name.items() if (spread := _spread(some))}
+    group = groups(spreads) if len(spreads) > 1 else {}
+    rows = [_entry(name, some, group.get(name), pages) for name, some in of_name.items()]
+    by_seed = {one.report.run.seed: one.report for one in together if one.report.run.learner == "recipe"}
+    for name, scores in (
+        ("ceiling", {seed: report.ceiling.value for seed, report in by_seed.items()}),
+        ("floor", {seed: report.floor.score.value for seed, report in by_seed.items()}),
+    ):
+        if scores:
+            rows.append(Entry(name, dict(sorted(scores.items())), {}, {}, reference=True))
+    return rows
+
+
+def _entry(name: str, some: Sequence[Found], group: int | None, pages: Path) -> Entry:
+    some = sorted(some, key=lambda one: one.report.run.seed)
+    page = some[0].folder / "report.html"
+    return Entry(
+        name=name,
+        scores={one.report.run.seed: one.report.unlearned.score.value for one in some},
+        intervals={one.report.run.seed: one.report.interval for one in some},
+        figures=_mean([figures_of(one.report) for one in some]),
+        group=group,
+        link=os.path.relpath(page, pages) if page.exists() else None,
+    )
+
+
+def _mean(figures: Sequence[Figures]) -> Figures:
+    found: Figures = {}
+    for name in figures[0]:
+        values = [value for one in figures if (value := one.get(name)) is not None]
+        found[name] = mean(values) if len(values) == len(figures) else None
+    return found
+
+
+def _spread(some: Sequence[Found]) -> Spread | None:
+    """How far chance moves the mean score; None where the judged outputs are not there."""
+    spreads = []
+    for one in some:
+        try:
+            pools = [load_outputs(one.folder / f"{pool}.npz") for pool in ("unlearned", "retrained")]
+            spreads.append(spread_of(pools[0], pools[1], value=one.report.unlearned.score.value))
+        except (InputError, ValueError):
+            return None
+    return mean_of(spreads)
+
+
+def lines(found: Sequence[Found]) -> str:
+    """All scores, one JSON object per line, for people's own plots."""
+    return "".join(json.dumps(line) + "\n" for line in map(_line, found))
+
+
+def _line(one: Found) -> Mapping[str, object]:
+    report = one.report
+    return {
+        "task": report.task.name,
+        "submission": report.submission.name,
+        "sha256": report.submission.sha256,
+        "seed": report.run.seed,
+        "models": report.run.models,
+        "forgotten": report.request.examples,
+        "rules": report.rules.version,
+        "interval_low": report.interval[0] if report.interval else None,
+        "interval_high": report.interval[1] if report.interval else None,
+        "ceiling": report.ceiling.value,
+        "floor": report.floor.score.value,
+        **figures_of(report),
+        "folder": str(one.folder),
+    }
+
+
+def table(together: Sequence[Found]) -> str:
+    """The scores that can be compared, as CSV."""
+    text = io.StringIO()
+    rows = [dict(_line(one)) for one in together]
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write(root: Path, folder: Path) -> list[Path]:
+    """Write the pages, one per task, with their tables, and results.jsonl.
+
+    Args:
+        root: the folder of all reports.
+        folder: where to write.
+
+    Raises:
+        InputError: there is no report.
+        MachineError: the folder cannot be written.
+    """
+    found, unreadable = found_below(root)
+    contents: dict[str, bytes] = {"results.jsonl": lines(found).encode()}
+    pages = []
+    for task, some in by_task(found).items():
+        together, apart = comparable(some)
+        name = task.replace(":", "-")
+        contents[f"{name}.html"] = _page(task, name, together, [*apart, *unreadable], folder).encode()
+        contents[f"{name}.csv"] = table(together).encode()
+        contents[f"{name}.json"] = json.dumps([dict(_line(one)) for one in together], indent=2).encode()
+        pages.append(folder / f"{name}.html")
+    write_together(folder, contents)
+    return pages
+
+
+def _page(task: str, name: str, together: Sequence[Found], apart: Sequence[Apart], folder: Path) -> str:
+    first = together[0].report
+    bands = [one.report.ceiling.band for one in together if one.report.run.learner == "recipe"] or [first.ceiling.band]
+    seeds = sorted({one.report.run.seed for one in together})
+    return ranking_page(
+        title=f"Leaderboard: {task}",
+        subtitle=f"{first.run.models} models per pool, {'seeds' if len(seeds) > 1 else 'seed'} "
+        f"{', '.join(map(str, seeds))}",
+        lead="A dot per seed, that is, per original. No row can be told apart from the first of its group (95 %).",
+        entries=entries(together, folder),
+        band=(mean(low for low, _ in bands), mean(high for _, high in bands)),
+        command="make leaderboard",
+        downloads=[("CSV", f"{name}.csv"), ("JSON", f"{name}.json")],
+        apart=[(one.name, one.reason, _link(one.folder / "report.html", folder)) for one in apart],
+    )
+
+
+def _link(page: Path, folder: Path) -> str | None:
+    return os.path.relpath(page, folder) if page.exists() else None
