@@ -34,7 +34,7 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare tune certify tables export bundle rehearse upload submissions lint test official check bench calibration methods learners language gpu soak
+.PHONY: help env new score compare tune certify show leaderboard tables export bundle rehearse upload submissions lint test official check bench calibration methods learners language gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,12 @@ tune: $(READY)  ## search a submission's constants, and score it with the best  
 
 certify: $(READY)  ## check whether a submission with its own learning is exact  [SUBMISSION, OPTIONS]
 	@$(KIT) certify $(call one_file,$(SUBMISSION)) $(call options,SUBMISSION)
+
+show: $(READY)  ## open the newest page  [REPORTS]
+	@$(KIT) show $(call options)
+
+leaderboard: $(READY)  ## write a page per task with all scores  [REPORTS, OUT]
+	@$(KIT) leaderboard $(call options)
 
 tables: $(READY)  ## write the results of make compare into the README files
 	@$(KIT) tables $(call options)

@@ -2,7 +2,15 @@
 
 import typer
 
-from scoring.cli import compare_commands, export_command, kaggle_commands, new_command, score_commands, tune_command
+from scoring.cli import (
+    compare_commands,
+    export_command,
+    kaggle_commands,
+    new_command,
+    page_commands,
+    score_commands,
+    tune_command,
+)
 from scoring.cli.values import Group
 
 app = typer.Typer(
@@ -13,6 +21,15 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for module in (new_command, score_commands, compare_commands, tune_command, export_command, kaggle_commands):
+MODULES = (
+    new_command,
+    score_commands,
+    compare_commands,
+    tune_command,
+    page_commands,
+    export_command,
+    kaggle_commands,
+)
+for module in MODULES:
     for name, command in module.COMMANDS.items():
         app.command(name)(command)
