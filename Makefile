@@ -34,7 +34,7 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare tune certify show leaderboard tables export bundle rehearse upload submissions lint test official check bench calibration methods learners language gpu soak
+.PHONY: help env new score compare tune certify browser show leaderboard tables export bundle rehearse upload submissions lint test official check bench calibration methods learners language gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,9 @@ tune: $(READY)  ## search a submission's constants, and score it with the best  
 
 certify: $(READY)  ## check whether a submission with its own learning is exact  [SUBMISSION, OPTIONS]
 	@$(KIT) certify $(call one_file,$(SUBMISSION)) $(call options,SUBMISSION)
+
+browser:  ## install Chromium, for the tests of pages
+	@apt-get install --yes --no-install-recommends chromium
 
 show: $(READY)  ## open the newest page  [REPORTS]
 	@$(KIT) show $(call options)

@@ -90,7 +90,7 @@ def compare_command(
             comparison.write(found, record, folder)
             results.print(comparison.table(found, record, columns or ()))
             say_notes(notes_on_comparison(found))
-            say(f"{quoted(folder)}/comparison.json and comparison.png")
+            say(f"{quoted(folder)}/comparison.html (also comparison.json and comparison.png)")
             for unsuited in found.unsuited.values():
                 say(plain(str(unsuited)))
             for path, error in found.failed.items():

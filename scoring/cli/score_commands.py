@@ -204,6 +204,7 @@ def judge_command(
 def report(result: "Result", folder: Path) -> None:
     """Write the report of a result, and show it."""
     from scoring.reports import conversations, files
+    from scoring.reports.page.words import verdict
     from scoring.reports.recording import record_of
     from scoring.reports.table import table
 
@@ -213,7 +214,8 @@ def report(result: "Result", folder: Path) -> None:
     if said := conversations.table(record):
         results.print(said)
     say_notes(record.notes)
-    say(f"{quoted(folder)}/report.json and report.png")
+    say(verdict(record))
+    say(f"{quoted(folder)}/report.html (also report.json and report.png)")
 
 
 def report_alone(result: "Alone", folder: Path) -> None:

@@ -1,0 +1,114 @@
+"""The report's page in a real browser."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(made, opened):
+    return opened(made[0] / "report.html")
+
+
+def cells(page, column):
+    return page.locator(f"#rows tbody tr:visible > :nth-child({column})").all_inner_texts()
+
+
+def test_it_asks_for_nothing_and_has_no_errors(page):
+    page.wait_for_load_state("networkidle")
+    assert page.trouble == []
+
+
+def test_scripts_and_styles_of_others_are_forbidden(page):
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.bad = 1'}))"
+    )
+    page.evaluate("document.body.append(Object.assign(new Image(), {src: 'https://example.com/picture.png'}))")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.bad") is None
+    assert len([one for one in page.trouble if "Content Security Policy" in one]) == 2
+
+
+def test_the_score_is_on_top(page, made):
+    record = made[1]
+    top = page.locator("header").inner_text()
+    assert record.submission.name in top
+    assert f"{record.unlearned.score.value:.4f}" in top
+    assert f"95 % interval {record.interval[0]:.4f} to {record.interval[1]:.4f}" in top
+    assert "% of the ceiling" in top
+
+
+def test_every_example_is_there_the_worst_first(page, made):
+    record = made[1]
+    shown = cells(page, 4)
+    expected = sorted(record.unlearned.epsilon.examples, reverse=True)
+    assert shown == ["∞" if one >= 50 else f"{one:.2f}" for one in expected]
+    assert {int(re.search(r"\d+", one)[0]) for one in cells(page, 1)} == {one.id for one in record.examples}
+    assert page.locator("#rows img").count() == len(record.examples)
+    assert page.locator("#rows td svg").count() == len(record.examples)
+
+
+def test_columns_sort_both_ways(page):
+    heading = page.locator("th[data-sort=retrained]")
+    heading.get_by_role("button").click()
+    assert heading.get_attribute("aria-sort") == "descending"
+    found = [float(one) for one in cells(page, 6)]
+    assert found == sorted(found, reverse=True)
+    assert page.locator("[aria-sort]").count() == 1
+    heading.get_by_role("button").click()
+    assert heading.get_attribute("aria-sort") == "ascending"
+    found = [float(one) for one in cells(page, 6)]
+    assert found == sorted(found)
+
+
+def test_it_works_with_the_keyboard_alone(page):
+    page.locator("th[data-sort=unlearned] button").focus()
+    page.keyboard.press("Enter")
+    found = [float(one) for one in cells(page, 5)]
+    assert found == sorted(found, reverse=True)
+
+
+def test_a_class_can_be_chosen(page, made):
+    labels = [one.label for one in made[1].examples]
+    page.get_by_label("class").select_option("4")
+    assert set(cells(page, 3)) == {"4"}
+    assert len(cells(page, 3)) == labels.count("4")
+    page.get_by_label("class").select_option("all")
+    assert len(cells(page, 3)) == len(labels)
+
+
+def test_without_scripts_everything_can_be_read(made, opened):
+    page = opened(made[0] / "report.html", java_script_enabled=False)
+    assert len(cells(page, 4)) == len(made[1].examples)
+    assert page.locator("#filters").inner_text() == ""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_nothing_is_in_the_way_of_anybody(made, opened, scheme, width):
+    """No rule of axe-core is violated, in either colour scheme, on a screen and on a telephone."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = opened(made[0] / "report.html", color_scheme=scheme, viewport={"width": width, "height": 800})
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_printed_page_has_every_row(page, made, tmp_path):
+    from pypdf import PdfReader
+
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    sheets = [sheet.extract_text() for sheet in PdfReader(tmp_path / "page.pdf").pages]
+    printed = "\n".join(sheets)
+    assert all(str(one.id) in printed for one in made[1].examples)
+    # The heading of a table that is continued is repeated, and its last column is not cut off.
+    continued = [sheet for sheet in sheets if "% right" in sheet]
+    assert len(continued) > 1
+    assert all("strongest rule" in sheet for sheet in continued)
+
+
+def test_it_is_small(made):
+    assert len((made[0] / "report.html").read_bytes()) <= 200_000
