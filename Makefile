@@ -47,7 +47,7 @@ help:  ## list the verbs
 
 env: $(READY)  ## create the environment  [PYTHON, VENV]
 
-new: $(READY)  ## copy the template to submissions/NAME.py  [NAME]
+new: $(READY)  ## start submissions/NAME.py from the template, or from a notebook  [NAME, FROM]
 	@$(KIT) new $(call options,NAME) -- $(call quoted,$(NAME))
 
 score: $(READY)  ## score a submission, or checkpoints made elsewhere  [SUBMISSION, CHECKPOINTS, OPTIONS]

@@ -12,8 +12,8 @@ TAKEN = ("ceiling", "floor")
 """The rows of a comparison that are no submissions."""
 
 
-def new(name: str, folder: Path = SUBMISSIONS) -> Path:
-    """Copy the template to ``folder/name.py``.
+def new(name: str, folder: Path = SUBMISSIONS, source: str | None = None) -> Path:
+    """Write ``folder/name.py``: a copy of the template, or another text.
 
     Raises:
         InputError: the name is not a Python identifier or would be no row of a comparison, or the file exists or
@@ -32,7 +32,8 @@ def new(name: str, folder: Path = SUBMISSIONS) -> Path:
     path = folder / f"{name}.py"
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE.read_text(encoding="utf-8").replace("submissions/NAME.py", str(path)))
+            template = TEMPLATE.read_text(encoding="utf-8").replace("submissions/NAME.py", str(path))
+            file.write(template if source is None else source)
     except FileExistsError:
         raise InputError(f"{quoted(path)} already exists. Choose another NAME, or remove the file first.") from None
     except OSError as error:

@@ -44,6 +44,7 @@ FLOORS_OF_THE_STARTER_KIT = (
     "starter_kit.source",
     "starter_kit.contract",
     "starter_kit.template",
+    "starter_kit.from_notebook",
     "starter_kit.new",
     "starter_kit.kaggle",
 )
