@@ -2,7 +2,6 @@
 
 import ast
 import builtins
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +57,7 @@ def take(path: Path) -> Taken:
     lines = text.split("\n")
     parts = [_written(node, lines, needed) for node in chosen]
     source = _joined(chosen, parts)
-    names = {name for node in chosen for name in _names_bound(node)}
+    names = {name for node in chosen for name in _names_bound(node) if name in needed}
     used = {name for node in chosen for name in _globals_used(node)}
     return Taken(
         source=source,
@@ -76,7 +75,7 @@ def _code_of(path: Path) -> str:
             notebook = nbformat.read(file, as_version=4)
     except OSError as error:
         raise InputError(f"Cannot read {quoted(path)}: {error.strerror}.") from error
-    except (ValueError, json.JSONDecodeError, nbformat.reader.NotJSONError) as error:
+    except (ValueError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
         raise InputError(f"{quoted(path)} is not a notebook.") from error
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return "\n\n".join(_plain(cell) for cell in cells if not cell.lstrip().startswith("%%"))
@@ -145,12 +144,20 @@ def _written(node: ast.stmt, lines: list[str], needed: dict[str, ast.stmt]) -> s
     """A statement as it stands in the notebook; the device follows the network."""
     first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
     text = "\n".join(lines[first - 1 : node.end_lineno])
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        names = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) in needed]
+        return text if len(names) == len(node.names) else ast.unparse(_importing(node, names))
     if isinstance(node, ast.Assign | ast.AnnAssign) and (name := _device(node)):
         return f"{name} = None  # that of the network, set in {HOOK}"
     if isinstance(node, ast.FunctionDef) and node.name == HOOK:
         devices = sorted({name for one in needed.values() if (name := _device(one))})
         return _with_device(node, lines, first, devices)
     return text
+
+
+def _importing(node: ast.Import | ast.ImportFrom, names: list[ast.alias]) -> ast.stmt:
+    """The same import of fewer names."""
+    return ast.Import(names) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, names, node.level)
 
 
 def _device(node: ast.stmt) -> str | None:

@@ -28,6 +28,7 @@ def write(tmp_path):
             models=64,
             ranking=reports,
             groups=None,
+            band=(0.1, 0.2),
             reference={"ceiling": CEILING, "floor": CEILING | {"score": 0.0}},
             failed=[],
             unsuited=[],

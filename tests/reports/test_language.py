@@ -42,7 +42,15 @@ def one(name, score, **changes):
 
 def write(folder, reports, seed=0):
     record = ComparisonRecord(
-        task="any", seed=seed, models=64, ranking=reports, groups=None, reference={}, failed=[], unsuited=[]
+        task="any",
+        seed=seed,
+        models=64,
+        ranking=reports,
+        groups=None,
+        band=(0.1, 0.2),
+        reference={},
+        failed=[],
+        unsuited=[],
     )
     folder.mkdir(parents=True)
     (folder / "comparison.json").write_text(record.model_dump_json())

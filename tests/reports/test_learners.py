@@ -28,7 +28,15 @@ def written(tmp_path, **changes) -> str:
     plain = report()
     one: Report = plain.model_copy(update={"run": plain.run.model_copy(update={"host": HOST}), **changes})
     record = ComparisonRecord(
-        task="digits", seed=0, models=64, ranking=[one], groups=None, reference={}, failed=[], unsuited=[]
+        task="digits",
+        seed=0,
+        models=64,
+        ranking=[one],
+        groups=None,
+        band=(0.1, 0.2),
+        reference={},
+        failed=[],
+        unsuited=[],
     )
     path = tmp_path / "learners/all/comparison.json"
     path.parent.mkdir(parents=True)

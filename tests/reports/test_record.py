@@ -53,7 +53,7 @@ def test_a_report_that_lacks_a_part_does_not(report, part):
 
 
 def test_it_says_what_was_run_where_and_by_which_rules(report):
-    assert report["schema_version"] == 6
+    assert report["schema_version"] == 7
     assert report["rules"]["version"] == RULES_VERSION
     assert report["run"]["learner"] == "recipe"
     assert report["run"]["seed"] == 0

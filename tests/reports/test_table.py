@@ -51,6 +51,9 @@ def report(ceiling=0.2, ratio: float | None = 0.125) -> Report:
             "floor": {"score": SCORES | {"value": 0.0}, "accuracy": ACCURACY, "epsilon_median": 50.0},
             "request": {"examples": 95, "of": 95},
             "audit": {"proved": 0.3, "median": 0.1, "examples": [0.3]},
+            "examples": [
+                {"id": 7, "person": 3, "label": "4", "picture": None, "words": "a picture", "rule": None},
+            ],
             "details": {},
             "notes": [],
         }
