@@ -1,0 +1,137 @@
+"""Pages of several submissions: comparisons and leaderboards."""
+
+import csv
+import json
+import re
+
+import pytest
+
+from scoring.reports import leaderboard
+from scoring.reports.comparison_record import ComparisonRecord, Failed
+from scoring.reports.page.ranking import comparison_page
+from starter_kit.errors import InputError
+from tests.reports.test_language import one
+from tests.reports.test_table import report
+
+
+def named(name, score, seed=0, models=64, interval=(0.01, 0.09), **changes):
+    made = one(name, score)
+    run = made.run.model_copy(update={"seed": seed, "models": models})
+    return made.model_copy(update={"run": run, "interval": interval, **changes})
+
+
+def write(folder, made):
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(made.model_dump_json())
+    (folder / "report.html").write_text("<p>page")
+
+
+@pytest.fixture
+def reports(tmp_path):
+    """Two submissions on two seeds, and some that cannot be compared with them."""
+    root = tmp_path / "reports"
+    for seed in (0, 1):
+        write(root / f"seed-{seed}/good", named("good", 0.05 + 0.01 * seed, seed))
+        write(root / f"seed-{seed}/bad", named("bad", 0.01, seed))
+    write(root / "few/good", named("good", 0.2, models=16))
+    part = report().request.model_copy(update={"examples": 5})
+    write(root / "part/good", named("good", 0.3, seed=2, request=part))
+    old = report().rules.model_copy(update={"version": 0})
+    write(root / "old/good", named("good", 0.4, seed=3, rules=old))
+    (root / "broken").mkdir()
+    (root / "broken/report.json").write_text("{}")
+    return root
+
+
+def table_of(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_the_leaderboard_has_a_row_per_submission_and_a_dot_per_seed(reports, tmp_path):
+    (page,) = leaderboard.write(reports, tmp_path / "board")
+    text = page.read_text()
+    rows = {
+        name: row
+        for name, row in re.findall(r'<th scope="row">(?:<a [^>]*>)?([\w]+).*?</th>(.*?)</tr>', text, re.DOTALL)
+    }
+    assert set(rows) == {"good", "bad", "ceiling", "floor"}
+    assert rows["good"].count("<circle") == 2
+    assert "0.0550" in rows["good"]
+    assert rows["good"].count('class="interval"') == 2
+    assert 'href="../reports/seed-0/good/report.html"' in text
+
+
+def test_what_cannot_be_compared_stands_apart_with_the_reason(reports, tmp_path):
+    (page,) = leaderboard.write(reports, tmp_path / "board")
+    apart = page.read_text().partition("Not comparable</h2>")[2]
+    assert "16 models per pool instead of 64" in apart
+    assert "5 examples to forget instead of 95" in apart
+    assert "scored by version 0 of the rules instead of 1" in apart
+    assert "broken: not a report of this version of the kit" in apart
+
+
+def test_tables_and_lines_have_every_score(reports, tmp_path):
+    leaderboard.write(reports, tmp_path / "board")
+    rows = table_of(tmp_path / "board/digits.csv")
+    assert sorted((row["submission"], row["seed"], float(row["score"])) for row in rows) == [
+        ("bad", "0", 0.01), ("bad", "1", 0.01), ("good", "0", 0.05), ("good", "1", 0.06),
+    ]  # fmt: skip
+    assert json.loads((tmp_path / "board/digits.json").read_text())[0]["models"] == 64
+    lines = [json.loads(line) for line in (tmp_path / "board/results.jsonl").read_text().splitlines()]
+    assert len(lines) == 7, "those that cannot be compared, too"
+
+
+def test_of_the_same_score_twice_the_latest_counts(reports, tmp_path):
+    write(reports / "again/good", named("good", 0.07, 0))
+    leaderboard.write(reports, tmp_path / "board")
+    rows = table_of(tmp_path / "board/digits.csv")
+    assert [float(row["score"]) for row in rows if (row["submission"], row["seed"]) == ("good", "0")] == [0.07]
+
+
+def test_a_folder_without_reports_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="There is no report below"):
+        leaderboard.write(tmp_path, tmp_path / "board")
+
+
+def comparison(**changes):
+    figures = {"score": 0.2, "retain": 1.0, "forget": 0.9, "test": 0.99}
+    return ComparisonRecord(
+        task="digits",
+        seed=0,
+        models=64,
+        ranking=[named("good", 0.05), named("<b>bad</b>", 0.01, interval=None)],
+        groups={"good": 1, "<b>bad</b>": 2},
+        band=(0.15, 0.25),
+        reference={"ceiling": figures, "floor": figures | {"score": 0.0}},
+        failed=[Failed(name="broken", reason="It <em>failed</em>.")],
+        unsuited=[],
+        **changes,
+    )
+
+
+def test_names_and_reasons_of_strangers_are_only_text():
+    page = comparison_page(comparison(), [])
+    assert "<b>bad" not in page
+    assert "<em>" not in page
+    assert "&lt;b&gt;bad" in page
+    assert "It &lt;em&gt;failed" in page
+
+
+@pytest.mark.browser
+def test_a_comparison_in_a_browser(opened, tmp_path):
+    from axe_playwright_python.sync_playwright import Axe
+
+    path = tmp_path / "comparison.html"
+    path.write_text(comparison_page(comparison(), ["Something to know."]))
+    page = opened(path, viewport={"width": 390, "height": 800})
+    assert page.trouble == []
+    assert Axe().run(page).violations_count == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    def names():
+        return page.locator("#rows tbody th").all_inner_texts()
+
+    assert names() == ["ceiling", "good", "<b>bad</b>", "floor"]
+    page.get_by_role("button", name="group").click()
+    page.get_by_role("button", name="group").click()
+    assert names()[:2] == ["good", "<b>bad</b>"], "what has no group comes last"
