@@ -31,7 +31,7 @@ def reports(tmp_path):
     """Two submissions on two seeds, and some that cannot be compared with them."""
     root = tmp_path / "reports"
     for seed in (0, 1):
-        write(root / f"seed-{seed}/good", named("good", 0.05 + 0.01 * seed, seed))
+        write(root / f"seed-{seed}/good", named("good", (0.05, 0.06)[seed], seed))
         write(root / f"seed-{seed}/bad", named("bad", 0.01, seed))
     write(root / "few/good", named("good", 0.2, models=16))
     part = report().request.model_copy(update={"examples": 5})
@@ -50,10 +50,7 @@ def table_of(path):
 def test_the_leaderboard_has_a_row_per_submission_and_a_dot_per_seed(reports, tmp_path):
     (page,) = leaderboard.write(reports, tmp_path / "board")
     text = page.read_text()
-    rows = {
-        name: row
-        for name, row in re.findall(r'<th scope="row">(?:<a [^>]*>)?([\w]+).*?</th>(.*?)</tr>', text, re.DOTALL)
-    }
+    rows = dict(re.findall(r'<th scope="row">(?:<a [^>]*>)?([\w]+).*?</th>(.*?)</tr>', text, re.DOTALL))
     assert set(rows) == {"good", "bad", "ceiling", "floor"}
     assert rows["good"].count("<circle") == 2
     assert "0.0550" in rows["good"]
