@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from scoring.judging.epsilon import EPSILON_CAP
 from scoring.judging.score import BIN_WIDTH
+from scoring.reports.page.words import rule_in_words
 from scoring.reports.record import Report
 from scoring.reports.recording import interval_of
 from scoring.run import Reference, Result
@@ -18,6 +19,10 @@ from starter_kit.errors import quoted
 SUBMISSION, RETRAINED, CEILING = "#c1440e", "#2b6ca3", "#9aa5ad"
 LONGEST_NAME, LONGEST_LINE = 50, 70
 """Characters of a submission's name, and of a line of words, in a title."""
+
+RULE = "#f4e3b8"
+GAP = 2 * BIN_WIDTH
+"""Between the largest finite bin of epsilon and infinity."""
 
 EXAMPLES = 3
 """How many typical and how many worst examples are shown."""
@@ -48,7 +53,7 @@ def picture_of(result: Result, report: Report) -> bytes:
     typical = order[center - EXAMPLES // 2 :][:EXAMPLES]
     for part, name, chosen in ((middle, "typical", typical), (bottom, "worst", order[::-1][:EXAMPLES])):
         for axes, example in zip(np.atleast_1d(part.subplots(1, EXAMPLES)), chosen, strict=False):
-            _confidences(axes, result, int(example), name, _words(report, int(example)))
+            _confidences(axes, result, report, int(example), name)
     handles, labels = middle.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     return png_of(figure)
@@ -112,12 +117,16 @@ def _epsilons(axes: Axes, result: Result) -> None:
     }
     largest = max(epsilon[epsilon < EPSILON_CAP].max(initial=0) for epsilon in pools.values())
     edges = np.arange(0, largest + 2 * BIN_WIDTH, BIN_WIDTH)
+    # A gap, marked as usual, sets off infinity from the largest finite bin.
+    infinite = edges[-1] + GAP
     for (name, epsilon), color in zip(pools.items(), (SUBMISSION, CEILING), strict=True):
         counts = np.histogram(epsilon[epsilon < EPSILON_CAP], edges)[0]
-        counts = np.append(counts, np.sum(epsilon >= EPSILON_CAP)) / len(epsilon)
-        axes.stairs(counts, np.append(edges, edges[-1] + BIN_WIDTH), fill=True, alpha=0.6, color=color, label=name)
+        counts = np.concatenate([counts, [0], [np.sum(epsilon >= EPSILON_CAP)]]) / len(epsilon)
+        bins = [*edges, infinite, infinite + BIN_WIDTH]
+        axes.stairs(counts, bins, fill=True, alpha=0.6, color=color, label=name)
+    axes.text(edges[-1] + GAP / 2, 0, "//", transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=12)
     axes.set_xticks(
-        [*edges[:-1:2], edges[-1] + BIN_WIDTH / 2],
+        [*edges[:-1:2], infinite + BIN_WIDTH / 2],
         [*(f"{edge:g}" for edge in edges[:-1:2]), f"∞ ({EPSILON_CAP:g})"],
     )
     axes.set_xlabel("epsilon of the strongest rule that tells unlearned from retrained models")
@@ -158,14 +167,21 @@ def _words(report: Report, example: int) -> str:
     return ""
 
 
-def _confidences(axes: Axes, result: Result, example: int, name: str, words: str) -> None:
-    """The confidences of both pools in one example, which may be in words."""
+def _confidences(axes: Axes, result: Result, report: Report, example: int, name: str) -> None:
+    """The confidences of both pools in one example, with the range of the strongest rule and what it says."""
+    words, rule = _words(report, example), report.examples[example].rule
     unlearned = result.unlearned.outputs.forget_confidence[:, example]
     retrained = result.reference.retrained.forget_confidence[:, example]
     edges = np.histogram_bin_edges(np.concatenate([unlearned, retrained]), bins=40).tolist()
     axes.hist(unlearned, edges, alpha=0.6, color=SUBMISSION, label="unlearned")
     axes.hist(retrained, edges, alpha=0.6, color=RETRAINED, label="retrained")
-    title = f"{name}: example {example}, epsilon {result.unlearned.score.epsilon[example]:.2f}{words}"
-    axes.set_title(title, fontsize=8 if words else 10)
+    if rule:
+        low, high = axes.get_xlim()
+        span = low if rule.low is None else max(rule.low, low), high if rule.high is None else min(rule.high, high)
+        axes.axvspan(*span, color=RULE, zorder=0, linewidth=0)
+        axes.set_xlim(low, high)
+    epsilon = result.unlearned.score.epsilon[example]
+    title = f"{name}: example {example}, epsilon {epsilon:.2f}\n{rule_in_words(rule)}{words}"
+    axes.set_title(title, fontsize=8 if words else 9)
     axes.set_yticks([])
     axes.set_xlabel("logit-scaled confidence", fontsize=9)

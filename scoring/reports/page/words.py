@@ -42,8 +42,8 @@ def rule_in_words(rule: RuleRecord | None) -> str:
         return "no valid rule, or all models of a pool answer alike"
     where = {
         (True, True): f"between {rule.low or 0:.2f} and {rule.high or 0:.2f}",
-        (True, False): f"from {rule.low or 0:.2f} up",
-        (False, True): f"up to {rule.high or 0:.2f}",
+        (True, False): f"at least {rule.low or 0:.2f}",
+        (False, True): f"at most {rule.high or 0:.2f}",
         (False, False): "everywhere",
     }[rule.low is not None, rule.high is not None]
     return f"{rule.inside} if {where}: {100 * rule.right:.0f} % right"
