@@ -140,7 +140,8 @@ def run(path: Path, pools: Pools, models: int) -> Result:
         if not pools.has_run(submission):
             pools.execute(submission)
         promised(submission, pools.unlearned(submission, 1), len(pools.task.forget))
-    return judge(submission, prepare(pools, models))
+    with pools.progress.command(pools.plan(submission, models)):
+        return judge(submission, prepare(pools, models))
 
 
 def run_alone(path: Path, pools: Pools, models: int) -> Alone:

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from scoring.jobs.ceiling import CeilingJob, score_in
 from scoring.jobs.certificate import CertificateJob
 from scoring.jobs.checkpoint import CheckpointJob
@@ -16,12 +18,13 @@ from scoring.jobs.own import OwnJob
 from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
 from scoring.jobs.unlearned import UnlearnedJob
-from scoring.judging.ceiling import SPLITS, Ceiling
+from scoring.judging.ceiling import SPLITS, Ceiling, models_needed
 from scoring.judging.certificate import Certificate
 from scoring.judging.outputs import Identity, Outputs
+from scoring.judging.time import BUDGET
 from scoring.running.backends import Backend, Reports
 from scoring.running.keys import key_of
-from scoring.running.progress import Progress
+from scoring.running.progress import Progress, Stage
 from scoring.running.store import digest_of_key, find_rows, open_rows
 from scoring.running.unlearned import Unlearned
 from scoring.running.workers import cores, gpus, run_on_shared_gpus
@@ -112,6 +115,40 @@ class Pools:
         """What retrained models score against each other; ``accuracy`` as for `judging.score`."""
         rows = self._fill("ceiling", SPLITS, CeilingJob(retrained, accuracy), unit="splits")
         return Ceiling(tuple(score_in(row) for row in rows))
+
+    def plan(self, submission: Submission, models: int) -> list[Stage]:
+        """The pools that scoring a submission makes, as far as they are not stored, and about how long that takes.
+
+        Times are those of models that are stored; without any, retraining a model takes as long as training the
+        original, and unlearning as long as the budget allows.
+        """
+        own = self.setting.own is not None
+        settings = self.of_task()
+        original = OriginalJob(settings.setting)
+        row = settings._stored("original", original)
+        training = float(Original.of_row(row).answers["seconds"][0]) if row else None
+        retrained: Job = self._own_job("retrained") if own else RetrainedJob(self.setting)
+        name = f"{submission.name}-retrained" if own else "retrained"
+        stages = [
+            self._stage("original", 1, original, training),
+            self._stage(name, models_needed(models), retrained, training),
+        ]
+        runs: Job | None = self._own_job("unlearned") if own else None
+        if row and runs is None:
+            runs = self._runs_of(submission, Original.of_row(row))
+        within = None if training is None else BUDGET * training
+        if runs is None:
+            return [*stages, Stage(submission.name, models, 0, None)]
+        return [*stages, self._stage(submission.name, models, runs, within)]
+
+    def _stage(self, name: str, models: int, job: Job, guess: float | None) -> Stage:
+        """What is stored of a pool, and how long the rest takes: by its own rows, else by a guess per model."""
+        rows = find_rows(self.store, self._prefix(name), key_of(job, self.setting.device))
+        there = rows.there(range(-(-models // job.size)))
+        made, _ = rows.read(there[:1])
+        seconds = float(np.mean([row["seconds"].mean() for row in made.values()])) if made else guess
+        stored = sum(min(job.size, models - index * job.size) for index in there)
+        return Stage(name, models, stored, None if seconds is None else seconds / (self.workers or cores()))
 
     def has_run(self, submission: Submission) -> bool:
         """Whether the submission's first run is stored."""

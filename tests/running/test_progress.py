@@ -3,19 +3,12 @@
 import io
 import re
 import time
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
-from scoring.running.progress import Progress, _Rate, duration
-
-
-@pytest.mark.parametrize(
-    ("speed", "shown"), [(None, ""), (31.23, "31.2 models/s"), (1.0, "1.0 models/s"), (0.08, "12.5 s per model")]
-)
-def test_slow_models_are_shown_in_seconds(speed, shown):
-    assert _Rate().render(SimpleNamespace(speed=speed)).plain == shown
+from scoring.running import progress as module
+from scoring.running.progress import Progress, Stage, duration, plan_of
 
 
 @pytest.mark.parametrize(
@@ -49,4 +42,53 @@ def test_the_time_left_is_shown_while_the_first_models_are_being_made():
         for made in (0.1, 0.2, 0.3):
             time.sleep(0.3)
             show(made)
-    assert re.search(r"0/16 .*s per model 0:00:\d\d", console.file.getvalue())
+    assert re.search(r"retrained .* 0/16 .*\d+ s left", console.file.getvalue())
+
+
+STAGES = [Stage("original", 1, 1, 2.0), Stage("retrained", 512, 0, 0.1), Stage("mine", 512, 256, 0.2)]
+
+
+def test_the_plan_says_what_is_made_and_how_long_it_takes():
+    assert plan_of(STAGES) == "1,025 models, about 1 min 42 s: 512 retrained, 256 mine to make; 257 are there already."
+    assert plan_of([Stage("mine", 8, 8, None)]) == "8 models, all there already."
+    assert plan_of([Stage("mine", 8, 0, None)]) == "8 models: 8 mine to make.", "no time that nobody knows"
+
+
+def test_one_bar_shows_the_whole_command_and_the_time_that_all_of_it_takes():
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    progress = Progress(console)
+    with progress.command(STAGES):
+        with progress.pool("retrained", models=512, stored=0) as show:
+            time.sleep(0.2)
+            show(256)
+            time.sleep(0.2)
+        with progress.pool("mine", models=512, stored=256) as show:
+            time.sleep(0.2)
+            show(257)
+            time.sleep(0.2)
+    shown = console.file.getvalue()
+    # Half a pool took 0.2 s, and so does the other half; then come 256 at 0.2 s.
+    assert re.search(r"retrained .* 256/512 .*51 s left", shown)
+    assert re.search(r"mine .* 257/512 .*s left", shown)
+    assert "512 models   512 made in" in shown
+
+
+def test_without_a_terminal_a_line_comes_now_and_then(monkeypatch):
+    monkeypatch.setattr(module, "A_LINE_EVERY", 0.1)
+    console = Console(file=io.StringIO(), width=100)
+    with Progress(console).pool("mine", models=8, stored=0) as show:
+        show(2)
+        time.sleep(0.15)
+        show(4)
+        show(5)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 2
+    assert re.match(r"mine +4 of 8 models +0\.\d+ s left", lines[0])
+
+
+def test_a_command_that_fails_leaves_nothing_behind():
+    progress = Progress(Console(file=io.StringIO()))
+    with pytest.raises(RuntimeError), progress.command(STAGES):
+        raise RuntimeError
+    with progress.pool("mine", models=1, stored=1):
+        pass
