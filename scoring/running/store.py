@@ -236,7 +236,7 @@ def _content(path: Path) -> bytes | None:
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise MachineError(f"Cannot read {quoted(path)}: it is no file. Remove it.")
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise MachineError(
