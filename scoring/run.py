@@ -1,5 +1,7 @@
 """The whole flow, top to bottom: from a submission to its score, with a floor and a ceiling beside it."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from scoring.judging.interval import FEWEST_MODELS, Spread, spread_of
 from scoring.judging.judges import verdicts
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import DELTA, NothingLearned, Score, score
+from scoring.running.plan import plan
 from scoring.running.pools import Pools
 from scoring.running.promise import Promise, promised
 from scoring.running.unlearned import Unlearned
@@ -132,16 +135,28 @@ def run(path: Path, pools: Pools, models: int) -> Result:
         SubmissionError: the submission is at fault. What was finished before stays in the store.
         MachineError: this machine failed.
     """
+    (result,) = run_on_seeds(path, [pools], models)
+    return result
+
+
+def run_on_seeds(path: Path, seeds: Sequence[Pools], models: int) -> Iterator[Result]:
+    """Score the submission at ``path`` on the pools of one seed after the other.
+
+    Raises:
+        SubmissionError, MachineError: as for ``run``.
+    """
     submission = read(path)
-    pools = pools.of(submission)
-    if pools.backend.isolates:
-        # A mistake shows before the long work. Without isolation that work comes first: no model may be made in a
-        # process that a submission has run in.
-        if not pools.has_run(submission):
-            pools.execute(submission)
-        promised(submission, pools.unlearned(submission, 1), len(pools.task.forget))
-    with pools.progress.command(pools.plan(submission, models)):
-        return judge(submission, prepare(pools, models))
+    for place, pools in enumerate(one.of(submission) for one in seeds):
+        if pools.backend.isolates:
+            # A mistake shows before the long work. Without isolation that work comes first: no model may be made in a
+            # process that a submission has run in.
+            if not pools.has_run(submission):
+                pools.execute(submission)
+            promised(submission, pools.unlearned(submission, 1), len(pools.task.forget))
+        if place == 0:
+            # Now it is known how long a model takes.
+            pools.progress.expect(plan(seeds, [submission], models))
+        yield judge(submission, prepare(pools, models))
 
 
 def run_alone(path: Path, pools: Pools, models: int) -> Alone:
@@ -194,6 +209,7 @@ def run_checkpoints(path: Path, pools: Pools, models: int) -> Result:
     checkpoints = find(path, models, original.weights)
     # As above: a file that cannot be judged shows before the long work.
     unlearned = pools.of_checkpoints(checkpoints, original, models)
+    pools.progress.expect(plan([pools], [], models))
     reference = prepare(pools, models)
     return _result(checkpoints, unlearned, reference)
 
@@ -206,10 +222,38 @@ def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
         InputError: two files have the same name, or one has the name of a reference row.
         MachineError: the reference pools could not be made.
     """
+    (comparison,) = compare_on_seeds(paths, [pools], models)
+    return comparison
+
+
+def compare_on_seeds(paths: list[Path], seeds: Sequence[Pools], models: int) -> Iterator[Comparison]:
+    """Score the submissions at ``paths`` on the pools of one seed after the other.
+
+    Raises:
+        SubmissionError, InputError, MachineError: as for ``compare``.
+    """
     paths = _different_names(paths)
     for path in paths:
         if not path.is_file():
             read_source(path)  # It raises and says which file may have been meant, before hours of work.
+    if not seeds[0].task.why_no_retrained:
+        # It shows how long a model takes.
+        _ = seeds[0].original
+        seeds[0].progress.expect(plan(seeds, _readable(paths), models))
+    for pools in seeds:
+        yield _compared(paths, pools, models)
+
+
+def _readable(paths: Sequence[Path]) -> list[Submission]:
+    """The submissions at ``paths`` that can be read. What is wrong with the others is said when their turn comes."""
+    found = []
+    for path in paths:
+        with suppress(KitError):
+            found.append(read(path))
+    return found
+
+
+def _compared(paths: list[Path], pools: Pools, models: int) -> Comparison:
     reference = prepare(pools, models)
     results: list[Result] = []
     failed: dict[Path, KitError] = {}

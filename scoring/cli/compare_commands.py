@@ -83,8 +83,7 @@ def compare_command(
         for folder in folders:
             check_place(folder, files)
         compared = []
-        for one, folder in zip(pools, folders, strict=True):
-            found = run.compare(paths, one, models)
+        for found, folder in zip(run.compare_on_seeds(paths, pools, models), folders, strict=True):
             compared.append(found)
             record = comparison.record_of_comparison(found)
             comparison.write(found, record, folder)

@@ -105,13 +105,14 @@ def score_on_seeds(path: Path, pools: "Sequence[Pools]", models: int, out: Path 
     folders = [folder_for(one, models, path.stem, out, len(pools)) for one in pools]
     for folder in folders:
         check_place(folder, FILES_WITHOUT_SCORE if alone else FILES)
-    results = []
-    for one, folder in zip(pools, folders, strict=True):
-        if alone:
+    if alone:
+        for one, folder in zip(pools, folders, strict=True):
             report_alone(run.run_alone(path, one, models), folder)
-        else:
-            results.append(run.run(path, one, models))
-            report(results[-1], folder)
+        return
+    results = []
+    for result, folder in zip(run.run_on_seeds(path, pools, models), folders, strict=True):
+        results.append(result)
+        report(result, folder)
     if len(results) > 1:
         numbers = [one.setting.seed for one in pools]
         folder = out or folder_of_seeds(REPORTS, pools[0].task.label, numbers, models, path.stem)

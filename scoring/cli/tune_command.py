@@ -1,7 +1,6 @@
 """The command that searches the constants of a submission: tune."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from scoring.cli.console import reporting_errors, results, say
 from scoring.cli.options import (
@@ -28,9 +27,6 @@ from scoring.cli.options import (
 from scoring.cli.score_commands import score_on_seeds
 from scoring.judging.score import OFFICIAL_MODELS
 from starter_kit.errors import InputError, quoted
-
-if TYPE_CHECKING:
-    from scoring.tuning.search import Trial
 
 INTERRUPTED = "Stopped. Finished trials are kept; the same command continues from there."
 
@@ -77,15 +73,7 @@ def tune_command(
         folder = out / "tuning" if out else of_search
         check_place(folder, reports.FILES)
         check_place(place.parent, (place.name,))
-        progress = pools.progress
-        with progress.pool("trials", trials, 0, "trials") as finished:
-
-            def show(trial: "Trial") -> None:
-                progress.say(reports.line(trial))
-                finished(trial.number + 1)
-
-            # Each trial prints a line, which the progress of its pools would bury.
-            tuning = search.search(submission, pools, trials, show, progress.quiet)
+        tuning = search.search(submission, pools, trials, lambda trial: pools.progress.say(reports.line(trial)))
         reports.write(tuning, folder)
         results.print(reports.table(tuning))
         say(f"{quoted(folder)}/{reports.FILES[0]} and {reports.FILES[1]}")

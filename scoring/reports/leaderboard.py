@@ -226,7 +226,7 @@ def _page(task: str, name: str, together: Sequence[Found], apart: Sequence[Apart
         title=f"Leaderboard: {task}",
         subtitle=f"{first.run.models} models per pool, {'seeds' if len(seeds) > 1 else 'seed'} "
         f"{', '.join(map(str, seeds))}",
-        lead="A dot per seed, that is, per original. No row can be told apart from the first of its group (95 %).",
+        lead="A dot per seed, that is, per original. No row can be told apart from the first of its group (95\u00a0%).",
         entries=entries(together, folder),
         band=(mean(low for low, _ in bands), mean(high for _, high in bands)),
         command="make leaderboard",

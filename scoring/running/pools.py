@@ -6,8 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from scoring.jobs.ceiling import CeilingJob, score_in
 from scoring.jobs.certificate import CertificateJob
 from scoring.jobs.checkpoint import CheckpointJob
@@ -18,10 +16,9 @@ from scoring.jobs.own import OwnJob
 from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
 from scoring.jobs.unlearned import UnlearnedJob
-from scoring.judging.ceiling import SPLITS, Ceiling, models_needed
+from scoring.judging.ceiling import SPLITS, Ceiling
 from scoring.judging.certificate import Certificate
 from scoring.judging.outputs import Identity, Outputs
-from scoring.judging.time import BUDGET
 from scoring.running.backends import Backend, Reports
 from scoring.running.keys import key_of
 from scoring.running.progress import Progress, Stage
@@ -72,7 +69,7 @@ class Pools:
     @cached_property
     def identity(self) -> Identity:
         """What all outputs of this setting carry."""
-        job = self._own_job("retrained") if self.setting.own else RetrainedJob(self.setting)
+        job = self.own_job("retrained") if self.setting.own else RetrainedJob(self.setting)
         key = key_of(job, self.setting.device)
         return Identity(self.task.label, self.setting.seed, digest_of_key(key))
 
@@ -100,7 +97,7 @@ class Pools:
     def retrained(self, models: int) -> Outputs:
         """Models that never saw the forget set."""
         if own := self.setting.own:
-            rows = self._fill(f"{own.name}-retrained", models, self._own_job("retrained", self._own_limit))
+            rows = self._fill(f"{own.name}-retrained", models, self.own_job("retrained", self._own_limit))
             return Outputs.of_rows(self.identity, rows, models)
         if reason := self.setting.recipe.why_one_at_a_time(self.task):
             self.progress.say(f"retrained: one model at a time, because this network cannot be fused: {reason}.")
@@ -116,46 +113,36 @@ class Pools:
         rows = self._fill("ceiling", SPLITS, CeilingJob(retrained, accuracy), unit="splits")
         return Ceiling(tuple(score_in(row) for row in rows))
 
-    def plan(self, submission: Submission, models: int) -> list[Stage]:
-        """The pools that scoring a submission makes, as far as they are not stored, and about how long that takes.
+    def stage(self, name: str, models: int, job: Job | None, seconds: float | None) -> Stage:
+        """A pool as a step of a plan: what is stored, and how long the rest takes.
 
-        Times are those of models that are stored; without any, retraining a model takes as long as training the
-        original, and unlearning as long as the budget allows.
+        Args:
+            name: the pool's.
+            models: how many it has.
+            job: what makes it; None as long as the original is missing.
+            seconds: what a model takes, if none is stored that says so.
         """
-        own = self.setting.own is not None
-        settings = self.of_task()
-        original = OriginalJob(settings.setting)
-        row = settings._stored("original", original)
-        training = float(Original.of_row(row).answers["seconds"][0]) if row else None
-        retrained: Job = self._own_job("retrained") if own else RetrainedJob(self.setting)
-        name = f"{submission.name}-retrained" if own else "retrained"
-        stages = [
-            self._stage("original", 1, original, training),
-            self._stage(name, models_needed(models), retrained, training),
-        ]
-        runs: Job | None = self._own_job("unlearned") if own else None
-        if row and runs is None:
-            runs = self._runs_of(submission, Original.of_row(row))
-        within = None if training is None else BUDGET * training
-        if runs is None:
-            return [*stages, Stage(submission.name, models, 0, None)]
-        return [*stages, self._stage(submission.name, models, runs, within)]
-
-    def _stage(self, name: str, models: int, job: Job, guess: float | None) -> Stage:
-        """What is stored of a pool, and how long the rest takes: by its own rows, else by a guess per model."""
-        rows = find_rows(self.store, self._prefix(name), key_of(job, self.setting.device))
-        there = rows.there(range(-(-models // job.size)))
-        made, _ = rows.read(there[:1])
-        seconds = float(np.mean([row["seconds"].mean() for row in made.values()])) if made else guess
-        stored = sum(min(job.size, models - index * job.size) for index in there)
+        stored = 0
+        if job:
+            rows = find_rows(self.store, self._prefix(name), key_of(job, self.setting.device))
+            there = rows.there(range(-(-models // job.size)))
+            stored = sum(min(job.size, models - index * job.size) for index in there)
+            made, _ = rows.read(there[:1])
+            seconds = next((float(row["seconds"].mean()) for row in made.values()), seconds)
         return Stage(name, models, stored, None if seconds is None else seconds / (self.workers or cores()))
 
     def has_run(self, submission: Submission) -> bool:
         """Whether the submission's first run is stored."""
         if self.setting.own:
-            return bool(self._stored(submission.name, self._own_job("unlearned")))
-        original = self._stored("original", OriginalJob(self.setting))
-        return bool(original and self._stored(submission.name, self._runs_of(submission, Original.of_row(original))))
+            return bool(self._stored(submission.name, self.own_job("unlearned")))
+        original = self.stored_original
+        return bool(original and self._stored(submission.name, self.runs_of(submission, original)))
+
+    @property
+    def stored_original(self) -> Original | None:
+        """The original model of the task's recipe, if it is stored. Nothing is created."""
+        row = self._stored("original", OriginalJob(self.of_task().setting))
+        return Original.of_row(row) if row else None
 
     def execute(self, submission: Submission) -> None:
         """Execute the submission's file, apart from this process. A mistake in it shows at once."""
@@ -166,7 +153,7 @@ class Pools:
     def unlearned(self, submission: Submission, models: int) -> Unlearned:
         """What the submission makes of the original model, or of models that it learned itself."""
         own = bool(self.setting.own)
-        job = self._own_job("unlearned", self._own_limit) if own else self._runs_of(submission, self.original)
+        job = self.own_job("unlearned", self._own_limit) if own else self.runs_of(submission, self.original)
         return Unlearned.of_rows(self.identity, self._fill(submission.name, models, job), own)
 
     def certificate(self, submission: Submission) -> Certificate:
@@ -192,11 +179,13 @@ class Pools:
         found = job.certificate(rows) if rows else None
         return found if found and (found.difference or len(rows) == pairs) else None
 
-    def _runs_of(self, submission: Submission, original: Original) -> UnlearnedJob:
+    def runs_of(self, submission: Submission, original: Original) -> UnlearnedJob:
+        """What runs the submission on the original."""
         limit = self._limit(original, TIMES_TRAINING)
         return UnlearnedJob(self.setting, submission, original, limit, isolated=self.backend.isolates)
 
-    def _own_job(self, pool: Literal["retrained", "unlearned"], limit: float = 0.0) -> OwnJob:
+    def own_job(self, pool: Literal["retrained", "unlearned"], limit: float = 0.0) -> OwnJob:
+        """What makes a pool of a submission's own learning."""
         return OwnJob(self.setting, pool, limit, isolated=self.backend.isolates)
 
     def _certificate_job(self, limit: float = 0.0) -> CertificateJob:

@@ -24,6 +24,10 @@ A_LINE_EVERY = 60.0
 """Seconds between lines where the output is no terminal."""
 
 
+MOST_NAMED = 4
+"""Pools that a plan names. It counts the models of more."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """A pool that a command makes.
@@ -31,49 +35,19 @@ class Stage:
     Attributes:
         name: the pool's.
         models: how many it has.
-        stored: how many of them are there already.
+        stored: how many of them are there already, with parts of others.
         seconds: about how long each takes, on all workers together; None if nothing is known yet.
     """
 
     name: str
     models: int
-    stored: int
+    stored: float
     seconds: float | None
 
     @property
-    def missing(self) -> int:
+    def missing(self) -> float:
         """How many are to be made."""
         return self.models - self.stored
-
-
-@dataclass
-class _Command:
-    """A command's stages, and what is still to come of each."""
-
-    stages: dict[str, Stage]
-    bar: Bar
-    task: TaskID
-
-    def show(self, name: str, made: float, models: int, per_model: float | None) -> float | None:
-        """Move the bar to where stage ``name`` is, and give the seconds left; None if nobody knows."""
-        names = list(self.stages)
-        place = names.index(name) if name in names else len(names)
-        before = sum(self.stages[one].models for one in names[:place])
-        left = self._left(names[place:], name, made, per_model)
-        share = f"{int(made)}/{models}"
-        self.bar.update(self.task, completed=before + made, description=name, share=share, left=_in_words(left))
-        return left
-
-    def _left(self, names: Sequence[str], current: str, made: float, per_model: float | None) -> float | None:
-        total = 0.0
-        for name in names:
-            stage = self.stages[name]
-            missing = stage.models - made if name == current else stage.missing
-            seconds = per_model if name == current and per_model is not None else stage.seconds
-            if missing and seconds is None:
-                return None
-            total += missing * (seconds or 0.0)
-        return total
 
 
 class Progress:
@@ -84,23 +58,18 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._command: _Command | None = None
+        self._stages: list[Stage] = []
+        self._passed = 0
 
     @property
     def quiet(self) -> "Progress":
         """One that shows nothing."""
         return Progress(Console(quiet=True))
 
-    @contextmanager
-    def command(self, stages: Sequence[Stage]) -> Iterator[None]:
-        """Say what a command will make, and show one bar for all of it."""
+    def expect(self, stages: Sequence[Stage]) -> None:
+        """Say what the command is going to make. From now on the bar counts all of it."""
         self.say(plan_of(stages))
-        with self._bar(sum(stage.models for stage in stages)) as (bar, task):
-            self._command = _Command({stage.name: stage for stage in stages}, bar, task)
-            try:
-                yield
-            finally:
-                self._command = None
+        self._stages, self._passed = list(stages), 0
 
     @contextmanager
     def pool(self, name: str, models: int, stored: int, unit: str = "models") -> Iterator[Callable[[float], None]]:
@@ -109,21 +78,39 @@ class Progress:
         It gives a function to call with the number of finished models, which may count parts of others. ``unit`` names
         them, in the plural.
         """
-        if self._command is None:
-            stage = Stage(name, models, stored, None)
-            with self._bar(models) as (bar, task):
-                self._command = _Command({name: stage}, bar, task)
-                try:
-                    with self._pool(name, models, stored, unit) as show:
-                        yield show
-                finally:
-                    self._command = None
-        else:
-            with self._pool(name, models, stored, unit) as show:
-                yield show
+        names = [stage.name for stage in self._stages[self._passed :]]
+        expected = name in names
+        # Stages of submissions that failed are passed over. What was not expected lies between two stages.
+        begin = self._passed + (names.index(name) if expected else 0)
+        rest = self._stages[begin + expected :]
+        guess = self._stages[begin].seconds if expected else None
+        before = sum(stage.models for stage in self._stages[:begin])
+        total = sum(stage.models for stage in self._stages) or models
+        shown = quoted(name, LONGEST_NAME)
+        start = last_line = perf_counter()
+        with self._bar(shown, total) as (bar, task):
+
+            def show(made: float) -> None:
+                nonlocal last_line
+                rate = (perf_counter() - start) / (made - stored) if made > stored else guess
+                left = _in_words(_seconds_of([Stage(name, models, made, rate), *rest]))
+                at = before + made if expected or not self._stages else before
+                bar.update(task, completed=at, share=f"{int(made)}/{models}", left=left)
+                if not self.console.is_terminal and perf_counter() - last_line >= A_LINE_EVERY:
+                    last_line = perf_counter()
+                    self.say(f"{shown:<{WIDTH}} {int(made):>4} of {models} {unit}   {left}")
+
+            show(stored)
+            yield show
+        self._passed = begin + expected
+        seconds = perf_counter() - start
+        made = models - stored
+        how = f"{made} made in {duration(seconds)}" if made else "all found in the store"
+        found = f", {stored} found in the store" if made and stored else ""
+        self.say(f"{shown:<{WIDTH}} {models:>4} {unit if models > 1 else unit.removesuffix('s'):<6}   {how}{found}")
 
     @contextmanager
-    def _bar(self, models: int) -> Iterator[tuple[Bar, TaskID]]:
+    def _bar(self, name: str, total: int) -> Iterator[tuple[Bar, TaskID]]:
         columns = (
             # Descriptions are shown as they are, and a name may be a stranger's.
             TextColumn(f"{{task.description:<{WIDTH}}}", markup=False),
@@ -132,30 +119,7 @@ class Progress:
             TextColumn("{task.fields[left]}", markup=False),
         )
         with Bar(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
-            yield bar, bar.add_task("", total=models, share="", left="")
-
-    @contextmanager
-    def _pool(self, name: str, models: int, stored: int, unit: str) -> Iterator[Callable[[float], None]]:
-        command, shown = self._command, quoted(name, LONGEST_NAME)
-        assert command is not None, "a pool is shown within a command"
-        start = last_line = perf_counter()
-
-        def show(made: float) -> None:
-            nonlocal last_line
-            elapsed = perf_counter() - start
-            rate = elapsed / (made - stored) if made > stored else None
-            left = command.show(name, made, models, rate)
-            if not self.console.is_terminal and perf_counter() - last_line >= A_LINE_EVERY:
-                last_line = perf_counter()
-                self.say(f"{shown:<{WIDTH}} {int(made):>4} of {models} {unit}   {_in_words(left)}")
-
-        show(stored)
-        yield show
-        seconds = perf_counter() - start
-        made = models - stored
-        how = f"{made} made in {duration(seconds)}" if made else "all found in the store"
-        found = f", {stored} found in the store" if made and stored else ""
-        self.say(f"{shown:<{WIDTH}} {models:>4} {unit if models > 1 else unit.removesuffix('s'):<6}   {how}{found}")
+            yield bar, bar.add_task(name, total=total, share="", left="")
 
     def say(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
@@ -177,12 +141,20 @@ def plan_of(stages: Sequence[Stage]) -> str:
     models, missing = sum(stage.models for stage in stages), sum(stage.missing for stage in stages)
     if not missing:
         return f"{models:,} models, all there already."
-    to_make = ", ".join(f"{stage.missing:,} {quoted(stage.name)}" for stage in stages if stage.missing)
+    to_make = [f"{stage.missing:,} {quoted(stage.name)}" for stage in stages if stage.missing]
+    if len(to_make) > MOST_NAMED:
+        to_make = [f"{missing:,}"]
     there = f"; {models - missing:,} are there already" if missing < models else ""
+    seconds = _seconds_of(stages)
+    about = "" if seconds is None else f", about {duration(seconds)}"
+    return f"{models:,} models{about}: {', '.join(to_make)} to make{there}."
+
+
+def _seconds_of(stages: Sequence[Stage]) -> float | None:
+    """How long it takes to make what is missing; None if nobody knows."""
     times = [None if stage.seconds is None else stage.missing * stage.seconds for stage in stages if stage.missing]
     known = [time for time in times if time is not None]
-    about = f", about {duration(sum(known))}" if len(known) == len(times) else ""
-    return f"{models:,} models{about}: {to_make} to make{there}."
+    return sum(known) if len(known) == len(times) else None
 
 
 def _in_words(seconds: float | None) -> str:

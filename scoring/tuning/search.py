@@ -13,7 +13,6 @@ from scoring.judging.score import score
 from scoring.judging.time import BUDGET, ratio_of
 from scoring.run import Reference, prepare
 from scoring.running.pools import Pools
-from scoring.running.progress import Progress
 from scoring.tuning.constants import Constant, Number, constants_of, with_constants
 from scoring.untrusted.submission import Submission, read
 from starter_kit.errors import InputError, SubmissionError
@@ -82,7 +81,7 @@ class Tuning:
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
 
-def search(path: Path, pools: Pools, trials: int, show: Callable[[Trial], None], quiet: Progress) -> Tuning:
+def search(path: Path, pools: Pools, trials: int, show: Callable[[Trial], None]) -> Tuning:
     """Search the constants of the submission at ``path``.
 
     Args:
@@ -90,7 +89,6 @@ def search(path: Path, pools: Pools, trials: int, show: Callable[[Trial], None],
         pools: of the tuning seed.
         trials: how many choices of constants to try, the file's own among them.
         show: told of each trial when it ends.
-        quiet: the progress of the trials' own pools.
 
     Raises:
         SubmissionError: it has no constants to tune, or fails with its own.
@@ -112,18 +110,21 @@ def search(path: Path, pools: Pools, trials: int, show: Callable[[Trial], None],
     )
     study.enqueue_trial({constant.name: constant.value for constant in constants})
     reference = prepare(pools.of(submission), MODELS)
-    reference = replace(reference, pools=replace(reference.pools, progress=quiet))
+    # Each trial is shown in a line, which the progress of its pools would bury.
+    reference = replace(reference, pools=replace(reference.pools, progress=pools.progress.quiet))
     found = []
-    for _ in range(trials):
-        proposed = study.ask()
-        values = {constant.name: constant.rounded(_suggested(proposed, constant)) for constant in constants}
-        trial = _tried(with_constants(submission, values), values, proposed, reference)
-        found.append(trial)
-        show(trial)
-        if trial.outcome == "stopped early":
-            study.tell(proposed, state=optuna.trial.TrialState.PRUNED)
-        else:
-            study.tell(proposed, _worth(trial))
+    with pools.progress.pool("trials", trials, 0, "trials") as finished:
+        for number in range(trials):
+            proposed = study.ask()
+            values = {constant.name: constant.rounded(_suggested(proposed, constant)) for constant in constants}
+            trial = _tried(with_constants(submission, values), values, proposed, reference)
+            found.append(trial)
+            show(trial)
+            finished(number + 1)
+            if trial.outcome == "stopped early":
+                study.tell(proposed, state=optuna.trial.TrialState.PRUNED)
+            else:
+                study.tell(proposed, _worth(trial))
     return Tuning(submission, constants, tuple(found), reference.ceiling.value)
 
 

@@ -40,7 +40,7 @@ def searched(path: Path, task: str) -> search.Tuning | None:
     progress = Progress(messages)
     progress.say(f"Tuning {path.stem}")
     try:
-        found = search.search(path, pools, TRIALS, lambda trial: progress.say(tuning.line(trial)), progress.quiet)
+        found = search.search(path, pools, TRIALS, lambda trial: progress.say(tuning.line(trial)))
     except SubmissionError as error:
         progress.say(str(error))
         return None

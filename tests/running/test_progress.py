@@ -57,15 +57,17 @@ def test_the_plan_says_what_is_made_and_how_long_it_takes():
 def test_one_bar_shows_the_whole_command_and_the_time_that_all_of_it_takes():
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
     progress = Progress(console)
-    with progress.command(STAGES):
-        with progress.pool("retrained", models=512, stored=0) as show:
-            time.sleep(0.2)
-            show(256)
-            time.sleep(0.2)
-        with progress.pool("mine", models=512, stored=256) as show:
-            time.sleep(0.2)
-            show(257)
-            time.sleep(0.2)
+    progress.expect(STAGES)
+    with progress.pool("retrained", models=512, stored=0) as show:
+        time.sleep(0.2)
+        show(256)
+        time.sleep(0.2)
+    with progress.pool("ceiling", models=30, stored=0, unit="splits") as show:
+        show(30)
+    with progress.pool("mine", models=512, stored=256) as show:
+        time.sleep(0.2)
+        show(257)
+        time.sleep(0.2)
     shown = console.file.getvalue()
     # Half a pool took 0.2 s, and so does the other half; then come 256 at 0.2 s.
     assert re.search(r"retrained .* 256/512 .*51 s left", shown)
@@ -86,9 +88,22 @@ def test_without_a_terminal_a_line_comes_now_and_then(monkeypatch):
     assert re.match(r"mine +4 of 8 models +0\.\d+ s left", lines[0])
 
 
-def test_a_command_that_fails_leaves_nothing_behind():
-    progress = Progress(Console(file=io.StringIO()))
-    with pytest.raises(RuntimeError), progress.command(STAGES):
-        raise RuntimeError
-    with progress.pool("mine", models=1, stored=1):
-        pass
+def test_seeds_have_pools_of_the_same_names_and_a_pool_that_failed_is_passed_over():
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    progress = Progress(console)
+    progress.expect([Stage(name, 10, 0, 2.0) for name in ("retrained", "bad", "mine") * 2])
+    left = []
+    for name in ("retrained", "mine", "retrained", "mine"):
+        console.file.seek(0)
+        console.file.truncate()
+        with progress.pool(name, models=10, stored=0) as show:
+            time.sleep(0.15)
+            show(0)
+            time.sleep(0.15)
+        left += re.findall(rf"{name} .* 0/10 (.*) left", console.file.getvalue())[-1:]
+    assert left == ["2 min 0 s", "1 min 20 s", "1 min 0 s", "20 s"]
+
+
+def test_a_plan_of_many_pools_counts_their_models():
+    many = [Stage(f"method_{number}", 10, 0, 1.0) for number in range(20)]
+    assert plan_of(many) == "200 models, about 3 min 20 s: 200 to make."

@@ -51,7 +51,7 @@ def find(tmp_path, tuning_store):
         path.write_text(source)
         pools = make_pools(tuning_store, backend, 2, search.TUNING_SEED)
         shown = []
-        return search.search(path, pools, trials, shown.append, pools.progress.quiet), shown
+        return search.search(path, pools, trials, shown.append), shown
 
     return found
 

@@ -147,7 +147,7 @@ def comparison_page(record: ComparisonRecord, notes: Sequence[str]) -> str:
         Entry(name, {record.seed: figures["score"] or 0.0}, {}, figures, reference=True)
         for name, figures in record.reference.items()
     ]
-    grouped = " No row can be told apart from the first of its group (95 %)." if groups else ""
+    grouped = " No row can be told apart from the first of its group (95\u00a0%)." if groups else ""
     return ranking_page(
         title=f"Submissions on {record.task}",
         subtitle=f"seed {record.seed}, {record.models} models per pool",

@@ -95,7 +95,7 @@ class Histogram:
 
 
 def _histogram(epsilons: np.ndarray, ceiling: np.ndarray) -> Histogram:
-    """In a box of 640 by 220 pixels."""
+    """In a box of 640 by 202 pixels."""
     finite = [one[one < EPSILON_CAP] for one in (epsilons, ceiling.ravel())]
     last = max(float(one.max(initial=0)) for one in finite)
     edges = np.arange(0, last + 2 * BIN_WIDTH, BIN_WIDTH)
@@ -133,7 +133,7 @@ class ByModels:
 
 
 def _by_models(report: Report) -> ByModels | None:
-    """In a box of 420 by 220 pixels."""
+    """In a box of 420 by 216 pixels."""
     looks = report.by_models
     if not looks:
         return None
@@ -170,15 +170,15 @@ class Scale:
 
 
 def _scale(report: Report) -> Scale:
-    """In a box of 1000 by 70 pixels."""
+    """In a box of 640 by 52 pixels."""
     ceiling, value = report.ceiling, report.unlearned.score.value
     highest = max(ceiling.band[1], report.interval[1] if report.interval else value)
-    x = Axis(0, highest * 1.05 or 1.0, 10, 990)
+    x = Axis(0, highest * 1.05 or 1.0, 10, 630)
     return Scale(
         score=x.at(value),
         interval=(x.at(report.interval[0]), x.at(report.interval[1])) if report.interval else None,
         floor=x.at(report.floor.score.value),
         ceiling=x.at(ceiling.value),
         band=(x.at(ceiling.band[0]), x.at(ceiling.band[1])),
-        x=[(x.at(tick), f"{tick:g}") for tick in ticks(0, x.high, 8)],
+        x=[(x.at(tick), f"{tick:g}") for tick in ticks(0, x.high, 6)],
     )
