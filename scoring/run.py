@@ -146,16 +146,17 @@ def run_on_seeds(path: Path, seeds: Sequence[Pools], models: int) -> Iterator[Re
         SubmissionError, MachineError: as for ``run``.
     """
     submission = read(path)
-    for place, pools in enumerate(one.of(submission) for one in seeds):
-        if pools.backend.isolates:
-            # A mistake shows before the long work. Without isolation that work comes first: no model may be made in a
-            # process that a submission has run in.
-            if not pools.has_run(submission):
-                pools.execute(submission)
-            promised(submission, pools.unlearned(submission, 1), len(pools.task.forget))
-        if place == 0:
-            # Now it is known how long a model takes.
-            pools.progress.expect(plan(seeds, [submission], models))
+    of_seeds = [pools.of(submission) for pools in seeds]
+    first = of_seeds[0]
+    if first.backend.isolates:
+        # A mistake shows before the long work. Without isolation that work comes first: no model may be made in a
+        # process that a submission has run in.
+        if not first.has_run(submission):
+            first.execute(submission)
+        promised(submission, first.unlearned(submission, 1), len(first.task.forget))
+    # Now it is known how long a model takes.
+    first.progress.expect(plan(seeds, [submission], models))
+    for pools in of_seeds:
         yield judge(submission, prepare(pools, models))
 
 

@@ -116,7 +116,7 @@ class Progress:
             TextColumn(f"{{task.description:<{WIDTH}}}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[share]:>9}", markup=False),
-            TextColumn("{task.fields[left]}", markup=False),
+            TextColumn("{task.fields[left]:<16}", markup=False),
         )
         with Bar(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
             yield bar, bar.add_task(name, total=total, share="", left="")
@@ -144,7 +144,8 @@ def plan_of(stages: Sequence[Stage]) -> str:
     to_make = [f"{stage.missing:,} {quoted(stage.name)}" for stage in stages if stage.missing]
     if len(to_make) > MOST_NAMED:
         to_make = [f"{missing:,}"]
-    there = f"; {models - missing:,} are there already" if missing < models else ""
+    stored = models - missing
+    there = f"; {stored:,} {'is' if stored == 1 else 'are'} there already" if stored else ""
     seconds = _seconds_of(stages)
     about = "" if seconds is None else f", about {duration(seconds)}"
     return f"{models:,} models{about}: {', '.join(to_make)} to make{there}."

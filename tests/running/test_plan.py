@@ -1,0 +1,85 @@
+"""What a command says that it will make, before it makes it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scoring.run import compare_on_seeds, run_on_seeds
+from scoring.running.plan import plan
+from scoring.untrusted.submission import read
+from tests.conftest import MODELS, make_pools
+
+FINETUNE = Path("submissions/finetune.py")
+
+
+@pytest.fixture
+def expected(monkeypatch):
+    """The stages that a command expects, and the pools that it then makes."""
+    seen = {"stages": [], "pools": []}
+
+    def watch(pools):
+        expect, pool = pools.progress.expect, pools.progress.pool
+
+        def expecting(stages):
+            seen["stages"] += stages
+            seen["pools"].clear()
+            return expect(stages)
+
+        def making(name, models, stored, unit="models"):
+            seen["pools"].append((name, models, stored))
+            return pool(name, models, stored, unit)
+
+        monkeypatch.setattr(pools.progress, "expect", expecting)
+        monkeypatch.setattr(pools.progress, "pool", making)
+        return seen
+
+    return watch
+
+
+def two_seeds(store):
+    first = make_pools(store, seed=0)
+    return [first, replace(first, setting=replace(first.setting, seed=1))]
+
+
+def test_what_is_stored_is_counted_and_times_come_from_it(store):
+    found = plan([make_pools(store)], [read(FINETUNE)], MODELS)
+    assert [(one.name, one.models) for one in found] == [("original", 1), ("retrained", 16), ("finetune", MODELS)]
+    assert [one.stored for one in found[:2]] == [1, 16]
+    assert all(one.seconds > 0 for one in found)
+
+
+def test_nothing_is_known_of_an_empty_store_and_nothing_is_written_there(tmp_path):
+    found = plan(two_seeds(tmp_path), [read(FINETUNE)], MODELS)
+    assert [one.name for one in found] == ["original", "retrained", "finetune"] * 2
+    assert all(one.stored == 0 and one.seconds is None for one in found)
+    assert not list(tmp_path.iterdir())
+
+
+def test_models_of_a_submissions_own_learning_are_counted(store):
+    found = plan([make_pools(store)], [read(Path("submissions/sisa.py"))], MODELS)
+    assert [(one.name, one.models) for one in found] == [
+        ("original", 1),
+        ("retrained", MODELS),
+        ("sisa-retrained", 16),
+        ("sisa", MODELS),
+    ]
+
+
+def test_a_score_on_seeds_makes_what_it_said(store, expected):
+    pools = two_seeds(store)
+    seen = expected(pools[0])
+    assert len(list(run_on_seeds(FINETUNE, pools, MODELS))) == 2
+    announced = {(one.name, one.models) for one in seen["stages"]}
+    made = [(name, models) for name, models, _ in seen["pools"] if name != "ceiling"]
+    assert set(made) == announced
+    assert sum(models for _, models in made) == sum(one.models for one in seen["stages"])
+
+
+def test_a_comparison_plans_for_all_submissions_that_can_be_read(store, expected, written):
+    broken = written("def unlearning(net):\n")
+    pools = make_pools(store)
+    seen = expected(pools)
+    (comparison,) = compare_on_seeds([FINETUNE, broken], [pools], MODELS)
+    assert [one.name for one in seen["stages"]] == ["original", "retrained", "finetune"]
+    assert list(comparison.failed) == [broken]
