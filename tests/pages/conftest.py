@@ -6,11 +6,12 @@ import pytest
 
 from scoring import run
 from scoring.reports import files, recording
-from tests.conftest import make_pools
+from starter_kit import tasks
+from tests.conftest import make_pools, quiet_pools
 from tests.submissions.test_submissions import ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-MODELS = 32
+MODELS, OF_TEXT = 32, 8
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,17 @@ def made(tmp_path_factory):
     """The folder of a report on digits, with its record."""
     store, folder = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("pages")
     result = run.run(ROOT / "submissions/weight_noise.py", make_pools(store, "processes", 2), MODELS)
+    record = recording.record_of(result)
+    files.write(result, record, folder)
+    return folder, record
+
+
+@pytest.fixture(scope="session")
+def made_of_text(tmp_path_factory):
+    """The folder of a report on authors, with its record."""
+    store, folder = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("pages")
+    pools = quiet_pools(store, tasks.load("authors"), "processes", 2)
+    result = run.run(ROOT / "submissions/simnpo.py", pools, OF_TEXT)
     record = recording.record_of(result)
     files.write(result, record, folder)
     return folder, record

@@ -33,7 +33,7 @@ def test_scripts_and_styles_of_others_are_forbidden(page):
 
 def test_the_score_is_on_top(page, made):
     record = made[1]
-    top = page.locator("header").inner_text()
+    top = page.locator("header").inner_text().replace("\u00a0", " ")
     assert record.submission.name in top
     assert f"{record.unlearned.score.value:.4f}" in top
     assert f"95 % interval {record.interval[0]:.4f} to {record.interval[1]:.4f}" in top
@@ -108,6 +108,32 @@ def test_the_printed_page_has_every_row(page, made, tmp_path):
     continued = [sheet for sheet in sheets if "% right" in sheet]
     assert len(continued) > 1
     assert all("strongest rule" in sheet for sheet in continued)
+
+
+def test_a_language_model_is_shown_with_what_was_asked_and_what_it_says(made_of_text, opened):
+    from axe_playwright_python.sync_playwright import Axe
+
+    folder, record = made_of_text
+    page = opened(folder / "report.html")
+    asked = [one for one in record.text.conversations if one.example is not None]
+    assert cells(page, 4).count("∞") == sum(one.epsilon >= 50 for one in asked)
+    rows = page.locator("#rows tbody").inner_text().replace("\u00a0", " ")
+    for one in asked:
+        assert one.question in rows
+        assert f"unlearned: {100 * one.unlearned[0].share:.0f} % {one.unlearned[0].text}" in rows
+    assert Axe().run(page).violations_count == 0
+    assert page.evaluate("document.querySelector('.scroll:has(#rows)').scrollWidth") <= 1100
+
+
+def test_what_a_model_says_stays_with_its_example(made_of_text, opened):
+    page = opened(made_of_text[0] / "report.html")
+    page.locator("th[data-sort=retrained] button").click()
+    rows = page.locator("#rows tbody tr").all()
+    assert ["said" in (row.get_attribute("class") or "") for row in rows] == [False, True] * (len(rows) // 2)
+    asked = {one.question: one for one in made_of_text[1].text.conversations}
+    for row, said in zip(rows[::2], rows[1::2], strict=True):
+        question = row.locator("th").inner_text().rsplit(" ", 1)[0]
+        assert f"original: {asked[question].original}" in said.inner_text()
 
 
 def test_it_is_small(made):

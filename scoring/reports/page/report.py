@@ -32,6 +32,8 @@ class Row:
 
     example: ExampleRecord
     name: str
+    words: str | None
+    label: str
     epsilon: float
     unlearned: float
     retrained: float
@@ -74,6 +76,8 @@ def _row(report: Report, place: int, unlearned: Outputs, retrained: Outputs, sai
     return Row(
         example=example,
         name=name_of(example),
+        words=said.question if said else example.words,
+        label=said.answer if said else example.label,
         epsilon=report.unlearned.epsilon.examples[place],
         unlearned=float(np.median(pools[0])),
         retrained=float(np.median(pools[1])),
