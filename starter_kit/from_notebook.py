@@ -28,6 +28,7 @@ class Taken:
         left: the first lines of the statements that were left behind.
         unresolved: names that it uses and nothing defines.
         hard_wired: lines of ``source`` that name a GPU.
+        too_early: first lines of statements that use the device before there is a network to follow.
     """
 
     source: str
@@ -35,6 +36,7 @@ class Taken:
     left: list[str]
     unresolved: list[str]
     hard_wired: list[str]
+    too_early: list[str]
 
 
 def take(path: Path) -> Taken:
@@ -59,12 +61,16 @@ def take(path: Path) -> Taken:
     source = _joined(chosen, parts)
     names = {name for node in chosen for name in _names_bound(node) if name in needed}
     used = {name for node in chosen for name in _globals_used(node)}
+    devices = {name for node in chosen if (name := _device(node))}
     return Taken(
         source=source,
         took=sorted(names),
         left=[_first_line(node, lines) for node in tree.body if node not in chosen],
         unresolved=sorted(used - names - set(dir(builtins)) - {"__file__", "__name__"}),
         hard_wired=[line.strip() for line in source.split("\n") if _names_a_gpu(line)],
+        too_early=[
+            _first_line(node, lines) for node in chosen if not _device(node) and devices & set(_names_at_once(node))
+        ],
     )
 
 
@@ -138,6 +144,17 @@ def _globals_used(node: ast.stmt) -> Iterator[str]:
     for one in ast.walk(node):
         if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load) and one.id not in local:
             yield one.id
+
+
+def _names_at_once(node: ast.AST) -> Iterator[str]:
+    """Names that are read as soon as a statement is executed: also by defaults of functions, not by their bodies."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        yield node.id
+    bodies = node.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
+    if not isinstance(node, ast.Lambda):
+        for part in ast.iter_child_nodes(node):
+            if part not in bodies:
+                yield from _names_at_once(part)
 
 
 def _written(node: ast.stmt, lines: list[str], needed: dict[str, ast.stmt]) -> str:

@@ -44,6 +44,7 @@ def new_command(
                 say(f"    {quoted(line, LONGEST_LINE)}")
         warn(f"Nothing defines {quoted(one)}, which the file uses." for one in taken.unresolved)
         warn(f"A GPU is hard-wired, which fails without one: {quoted(one)}" for one in taken.hard_wired)
+        warn(f"It asks for the device before there is a network: {quoted(one)}" for one in taken.too_early)
         say(f"Wrote {path}. Try it: make score SUBMISSION={path} MODELS=8 BACKEND=serial")
 
 

@@ -57,7 +57,7 @@ def test_what_is_taken_runs(notebook, tmp_path, cells, left):
     """On the CPU, although the notebook is for a GPU."""
     taken = take(notebook(cells))
     assert any(line.startswith(left) for line in taken.left)
-    assert taken.unresolved == taken.hard_wired == []
+    assert taken.unresolved == taken.hard_wired == taken.too_early == []
     assert "requests" not in taken.source
     assert "%" not in taken.source
     function = Submission(tmp_path / "mine.py", taken.source).execute()["unlearning"]
@@ -85,6 +85,18 @@ def test_what_nothing_defines_and_what_is_hard_wired_is_said(notebook):
     taken = take(notebook(cells))
     assert taken.unresolved == ["helper"]
     assert taken.hard_wired == ["helper(net.cuda())"]
+
+
+def test_what_asks_for_the_device_too_early_is_said(notebook):
+    cells = [
+        "import torch\nDEVICE = 'cuda'\nWEIGHTS = torch.ones(10).to(DEVICE)",
+        "def evaluate(net, device=DEVICE):\n    return net.to(device), WEIGHTS",
+        "def train(net):\n    def inner(x):\n        return x.to(DEVICE)\n    return inner(WEIGHTS)",
+        "def unlearning(net, a, b, c):\n    evaluate(net)\n    train(net)",
+    ]
+    taken = take(notebook(cells))
+    assert taken.too_early == ["WEIGHTS = torch.ones(10).to(DEVICE)", "def evaluate(net, device=DEVICE):"]
+    assert taken.hard_wired == []
 
 
 def test_of_two_definitions_the_last_is_taken(notebook):
