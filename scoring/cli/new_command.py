@@ -40,15 +40,17 @@ def new_command(
         say(f"Took from {quoted(origin)}: {', '.join(taken.took)}.")
         if taken.left:
             say("Left behind:")
-            for line in taken.left:
+            for line in taken.left[:MOST_LINES]:
                 say(f"    {quoted(line, LONGEST_LINE)}")
+            if len(taken.left) > MOST_LINES:
+                say(f"    and {len(taken.left) - MOST_LINES} more")
         warn(f"Nothing defines {quoted(one)}, which the file uses." for one in taken.unresolved)
         warn(f"A GPU is hard-wired, which fails without one: {quoted(one)}" for one in taken.hard_wired)
         warn(f"It asks for the device before there is a network: {quoted(one)}" for one in taken.too_early)
         say(f"Wrote {path}. Try it: make score SUBMISSION={path} MODELS=8 BACKEND=serial")
 
 
-LONGEST_LINE = 100
-"""Characters of a line that was left behind."""
+MOST_LINES, LONGEST_LINE = 20, 100
+"""How many lines that were left behind are shown, and how many characters of each."""
 
 COMMANDS: dict[str, Callable] = {"new": new_command}
