@@ -38,6 +38,7 @@ class Run(_Part):
     reference: str = Field(description="Digest of everything that decides the retrained pool.")
     isolated: bool = Field(description="Whether the submission ran in processes apart from the one that judges.")
     host: dict[str, str] = Field(description="The machine and the versions that computed the result.")
+    command: str = Field(description="What makes it again. A file outside of the checkout has no folder here.")
 
 
 class RequestRecord(_Part):

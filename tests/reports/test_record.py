@@ -67,6 +67,10 @@ def test_it_says_what_was_run_where_and_by_which_rules(report):
     assert any("Nothing was isolated: BACKEND=serial" in note for note in report["notes"])
 
 
+def test_it_says_how_to_make_it_again(report):
+    assert report["run"]["command"] == "make score SUBMISSION=submissions/identity.py TASK=digits MODELS=8 SEED=0"
+
+
 def test_it_says_what_so_few_models_can_show(report):
     note = "With 8 models the largest finite epsilon is ln(8 - 1) = 1.95, so many methods look alike."
     assert any(note in one for one in report["notes"])

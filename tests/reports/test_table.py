@@ -18,7 +18,15 @@ def report(ceiling=0.2, ratio: float | None = 0.125) -> Report:
         {
             "submission": {"name": "mine", "sha256": "0" * 64},
             "task": {"name": "digits", "sha256": "1" * 64},
-            "run": {"models": 64, "seed": 0, "learner": "recipe", "reference": "abc", "isolated": True, "host": {}},
+            "run": {
+                "models": 64,
+                "seed": 0,
+                "learner": "recipe",
+                "reference": "abc",
+                "isolated": True,
+                "host": {},
+                "command": "make score",
+            },
             "rules": {
                 "version": 1,
                 "families": [],

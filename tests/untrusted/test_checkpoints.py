@@ -47,6 +47,9 @@ def test_a_zip_and_a_folder_get_the_score_of_their_models(kit, store, original, 
     assert np.isnan(outputs.seconds).all()
     report = json.loads((tmp_path / "report/report.json").read_text())
     assert report["time"]["ratio"] is None
+    # The folder of a file outside of the checkout is nobody's business.
+    assert report["run"]["command"] == f"make score CHECKPOINTS={path.name} TASK=digits MODELS={MODELS} SEED=0"
+    assert (tmp_path / "report/report.html").read_text().count(report["run"]["command"]) == 1
     assert report["unlearned"]["accuracy"]["test"] == pytest.approx(outputs.test_accuracy.mean())
 
 

@@ -131,7 +131,7 @@ def ranking_page(
 
 def comparison_page(record: ComparisonRecord, notes: Sequence[str]) -> str:
     """The page of a comparison on one seed."""
-    groups = record.groups or {}
+    groups, unranked = record.groups or {}, (*record.failed, *record.unsuited)
     entries = [
         Entry(
             name=(name := report.submission.name),
@@ -147,6 +147,8 @@ def comparison_page(record: ComparisonRecord, notes: Sequence[str]) -> str:
         Entry(name, {record.seed: figures["score"] or 0.0}, {}, figures, reference=True)
         for name, figures in record.reference.items()
     ]
+    names = [*(entry.name for entry in entries if not entry.reference), *(one.name for one in unranked)]
+    compared = " ".join(f"submissions/{name}.py" for name in sorted(names))
     grouped = " No row can be told apart from the first of its group (95\u00a0%)." if groups else ""
     return ranking_page(
         title=f"Submissions on {record.task}",
@@ -154,9 +156,9 @@ def comparison_page(record: ComparisonRecord, notes: Sequence[str]) -> str:
         lead=f"Retain, forget and test are accuracies; time is that of a run over that of retraining.{grouped}",
         entries=entries,
         band=record.band,
-        command=f"make compare TASK={record.task} MODELS={record.models} SEED={record.seed}",
+        command=f'make compare TASK={record.task} MODELS={record.models} SEED={record.seed} SUBMISSIONS="{compared}"',
         notes=notes,
-        apart=[(one.name, one.reason, None) for one in (*record.failed, *record.unsuited)],
+        apart=[(one.name, one.reason, None) for one in unranked],
     )
 
 

@@ -9,7 +9,7 @@ from scoring.judging.outputs import Outputs
 from scoring.judging.score import BIN_WIDTH
 from scoring.reports.page.drawing import Axis, Overlap, overlap, steps, ticks
 from scoring.reports.page.render import render
-from scoring.reports.page.words import command, name_of, rule_in_words, verdict
+from scoring.reports.page.words import name_of, rule_in_words, verdict
 from scoring.reports.record import Conversation, ExampleRecord, Report
 
 JUDGES = {
@@ -65,7 +65,6 @@ def page_of(report: Report, unlearned: Outputs, retrained: Outputs, ceiling: np.
         by_models=_by_models(report),
         scale=_scale(report),
         judges=JUDGES,
-        command=command(report),
     )
 
 

@@ -52,12 +52,3 @@ def rule_in_words(rule: RuleRecord | None) -> str:
 def name_of(example: ExampleRecord) -> str:
     """An example in a few words, for those who do not see its picture."""
     return f"example {example.id}, labelled {example.label}"
-
-
-def command(report: Report) -> str:
-    """How to make the report again."""
-    options = {"TASK": report.task.name, "MODELS": report.run.models, "SEED": report.run.seed}
-    if report.request.examples != report.request.of:
-        options["FORGET"] = report.request.examples
-    given = " ".join(f"{name}={value}" for name, value in options.items())
-    return f"make score SUBMISSION=submissions/{report.submission.name}.py {given}"
