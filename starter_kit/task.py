@@ -5,19 +5,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from starter_kit.errors import InputError
 from starter_kit.examples import Examples
 from starter_kit.probes import FORGET, Probe
 from starter_kit.training import Recipe
-from starter_kit.views import View
 
 DATA = Path("out/data")
 """Where tasks look for data sets, and where they download them to."""
 
 SETS = ("retain", "forget", "validation", "test")
+
+
+View = NDArray[np.uint8] | str
+"""How an example looks to a person: a picture [H, W] or [H, W, 3], or words."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,5 @@
 """How an example looks to a person: as a small picture, or in words."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,9 +7,7 @@ from PIL import Image
 from torch import Tensor
 
 from starter_kit.examples import Examples
-
-if TYPE_CHECKING:
-    from starter_kit.task import Task
+from starter_kit.task import Task, View
 
 LARGEST = 64
 """Pixels of the longer side."""
@@ -19,11 +15,8 @@ LARGEST = 64
 MOST_VALUES = 8
 """Of a row of a table that are shown."""
 
-View = NDArray[np.uint8] | str
-"""A picture [H, W] or [H, W, 3], or words."""
 
-
-def views(task: "Task") -> list[View]:
+def views(task: Task) -> list[View]:
     """Each forget example of a task as a person would want to see it: as the task says, else as its inputs suggest."""
     return [task.show(task.forget, index) for index in range(len(task.forget))] if task.show else usual(task.forget)
 
