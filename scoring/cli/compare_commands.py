@@ -60,8 +60,8 @@ def compare_command(
 ) -> None:
     """Score several submissions and rank them.
 
-    Writes comparison.json, comparison.png and a report per submission. A failing submission is listed with its error;
-    the others go on, and the exit code is 1.
+    Writes a page (comparison.html), comparison.json, comparison.png and a report per submission. A failing submission
+    is listed with its error; the others go on, and the exit code is 1.
     """
     from scoring import run
     from scoring.reports import comparison

@@ -70,8 +70,8 @@ def score_command(
     """Score one submission, or checkpoints that were made elsewhere.
 
     Trains the original model and the retrained pool, unless they are stored already; runs the submission on as many
-    copies of the original; attacks, scores, and writes report.json, report.png and the judged outputs. You can stop it
-    at any moment: the same command continues where it stopped.
+    copies of the original; attacks, scores, and writes a page (report.html), report.json, report.png and the judged
+    outputs. You can stop it at any moment: the same command continues where it stopped.
     """
     from scoring.reports.files import FILES
     from scoring.reports.place import check_place
