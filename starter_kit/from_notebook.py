@@ -1,21 +1,35 @@
-"""Taking a submission out of a notebook, or out of an older file: `unlearning` and what it needs, and nothing else."""
+"""Extract a submission, that is `unlearning` and what it needs, from a notebook or a Python file."""
 
 import ast
 import builtins
-from collections.abc import Iterator
+import re
+import symtable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 
 from starter_kit.contract import REQUIRED
-from starter_kit.errors import InputError, quoted
+from starter_kit.errors import InputError, SubmissionError, quoted
 from starter_kit.source import parsed, read
 
 HOOK = REQUIRED[0]
 
 DEVICE_NAMES = ("device", "DEVICE")
 """What notebooks call the device. The function's network says which one it really is."""
+
+TIMING = ("%%time", "%%timeit", "%%capture", "%%prun")
+"""Magics of a cell whose code is Python."""
+
+COMMAND = re.compile(r"\s*[%!?]|.*\?\s*$|\s*[\w.]+\s*=\s*[!%]")
+"""A line that only a notebook understands."""
+
+CELL_MARK = re.compile(r"# (%%|In\[)")
+"""What separates the cells of a notebook that is kept as a script."""
+
+GIVEN = {*dir(builtins), "__file__", "__name__"}
+"""Names that nobody needs to define."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +39,7 @@ class Taken:
     Attributes:
         source: a submission's text.
         took: the names that it defines or imports.
-        left: the first lines of the statements that were left behind.
+        left: the first lines of the statements that were left out, imports aside.
         unresolved: names that it uses and nothing defines.
         hard_wired: lines of ``source`` that name a GPU.
         too_early: first lines of statements that use the device before there is a network to follow.
@@ -44,106 +58,194 @@ def take(path: Path) -> Taken:
 
     Raises:
         InputError: there is no such file, it is no notebook, or it defines no function ``unlearning``.
-        SubmissionError: it is not Python.
+        SubmissionError: it is not Python, or what was taken would not be.
     """
-    text = _code_of(path) if path.suffix == ".ipynb" else read(path)
-    tree = parsed(path, text)
-    # Of several definitions of a name, Python uses the last.
-    defined = {name: node for node in tree.body for name in _names_bound(node)}
-    if not isinstance(defined.get(HOOK), ast.FunctionDef):
-        raise InputError(
-            f"{quoted(path)} defines no function {HOOK}(net, retain, forget, val) outside of other functions."
-        )
-    needed = _needed(defined)
-    chosen = [node for node in tree.body if node in needed.values()]
+    text = _code_of(path) if path.suffix == ".ipynb" else _with_plain_ends(read(path))
+    statements = parsed(path, text).body
+    hooks = [node for node in statements if isinstance(node, ast.FunctionDef) and node.name == HOOK]
+    if not hooks or not _parameters(hooks[-1]):
+        raise InputError(f"{quoted(path)} does not define {HOOK}(net, retain, forget, val) at its top level.")
+    # Of several definitions, Python uses the last.
+    known = [_Statement.of(node) for node in statements if node not in hooks[:-1]]
+    hook = next(one for one in known if one.node is hooks[-1])
+    chosen, needed = _needed(known, hook)
     lines = text.split("\n")
-    parts = [_written(node, lines, needed) for node in chosen]
-    source = _joined(chosen, parts)
-    names = {name for node in chosen for name in _names_bound(node) if name in needed}
-    used = {name for node in chosen for name in _globals_used(node)}
-    devices = {name for node in chosen if (name := _device(node))}
+    devices = {name for one in chosen if (name := one.device)}
+    source = _joined(chosen, [_written(one, known, lines, needed, devices if one is hook else None) for one in chosen])
+    _check_that_it_is_python(path, source)
+    defined = {name for one in chosen for name in one.binds}
+    anything = any("*" in one.binds for one in chosen)
     return Taken(
         source=source,
-        took=sorted(names),
-        left=[_first_line(node, lines) for node in tree.body if node not in chosen],
-        unresolved=sorted(used - names - set(dir(builtins)) - {"__file__", "__name__"}),
+        took=sorted((defined & needed) - {"*"}),
+        left=[_first_line(one.node, lines) for one in known if one not in chosen and not one.imports],
+        unresolved=[] if anything else sorted({name for one in chosen for name in one.reads} - defined - GIVEN),
         hard_wired=[line.strip() for line in source.split("\n") if _names_a_gpu(line)],
         too_early=[
-            _first_line(node, lines) for node in chosen if not _device(node) and devices & set(_names_at_once(node))
+            _first_line(one.node, lines) for one in chosen if not one.device and devices & set(_names_at_once(one.node))
         ],
     )
 
 
+def _check_that_it_is_python(path: Path, source: str) -> None:
+    try:
+        compile(source, str(path), "exec")
+    except (SyntaxError, ValueError) as error:
+        raise SubmissionError(
+            f"{quoted(path)}: {HOOK} cannot be extracted as it stands: {quoted(error)}. Indent with spaces, and put "
+            "each statement on a line of its own."
+        ) from error
+
+
 def _code_of(path: Path) -> str:
-    """The code cells of a notebook, without commands to the notebook itself."""
+    """The code cells of a notebook as one text.
+
+    Raises:
+        InputError: it cannot be read, or is no notebook.
+        SubmissionError: a cell is not Python; the message says which.
+    """
     try:
         with path.open(encoding="utf-8") as file:
             notebook = nbformat.read(file, as_version=4)
+        cells = [_with_plain_ends(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     except OSError as error:
         raise InputError(f"Cannot read {quoted(path)}: {error.strerror}.") from error
-    except (ValueError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError, nbformat.reader.NotJSONError) as error:
         raise InputError(f"{quoted(path)} is not a notebook.") from error
-    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return "\n\n".join(_plain(cell) for cell in cells if not cell.lstrip().startswith("%%"))
+    except nbformat.ValidationError as error:
+        raise InputError(f"{quoted(path)} is not a notebook.") from error
+    plain = [_plain(cell) for cell in cells]
+    for number, cell in enumerate(plain, start=1):
+        parsed(Path(f"{path} (code cell {number})"), cell)
+    return "\n\n".join(plain)
+
+
+def _with_plain_ends(text: str) -> str:
+    """A text whose lines all end alike."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _plain(cell: str) -> str:
-    """A cell without lines that begin with % or !, which only a notebook understands."""
-    kept = [line for line in cell.split("\n") if not line.lstrip().startswith(("%", "!"))]
-    return "\n".join(kept)
+    """A cell as Python: commands to the notebook become ``pass``, other languages are dropped.
+
+    A line that begins with % or ! may also be part of an expression or of a string. So only cells that are not Python
+    as they are get changed.
+    """
+    lines = cell.split("\n")
+    if lines[0].startswith(TIMING):
+        lines = lines[1:]
+    elif lines[0].startswith("%%"):
+        return ""
+    if _is_python("\n".join(lines)):
+        return "\n".join(lines)
+    return "\n".join(f"{line[: len(line) - len(line.lstrip())]}pass" if COMMAND.match(line) else line for line in lines)
 
 
-def _names_bound(node: ast.stmt) -> list[str]:
-    """The names that a statement defines at the top of a file."""
-    match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            return [node.name]
-        case ast.Import() | ast.ImportFrom():
-            return [alias.asname or alias.name.split(".")[0] for alias in node.names]
-        case ast.Assign():
-            return [one.id for target in node.targets for one in ast.walk(target) if isinstance(one, ast.Name)]
-        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
-            return [name]
-    return []
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
-def _needed(defined: dict[str, ast.stmt]) -> dict[str, ast.stmt]:
-    """The statements that ``unlearning`` needs, and those that these need, by name."""
-    found: dict[str, ast.stmt] = {}
-    left = [HOOK]
-    while left:
-        name = left.pop()
-        if name in found or name not in defined:
-            continue
-        found[name] = defined[name]
-        left += _globals_used(defined[name])
+@dataclass(frozen=True, eq=False)
+class _Statement:
+    """A statement at the top of a file.
+
+    Attributes:
+        node: its tree.
+        binds: names that it defines, or may define; "*" for what nobody can tell.
+        changes: names whose values it changes, as ``cfg["lr"] = 0.1`` and ``cfg.update(lr=0.1)`` do.
+        reads: global names that it reads, at once or in its functions.
+    """
+
+    node: ast.stmt
+    binds: frozenset[str]
+    changes: frozenset[str]
+    reads: frozenset[str]
+
+    @classmethod
+    def of(cls, node: ast.stmt) -> "_Statement":
+        """What a statement does to names."""
+        table = symtable.symtable(ast.unparse(node), "statement", "exec")
+        star = isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
+        binds = {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
+        return cls(
+            node,
+            frozenset({"*"} if star else binds | _globals_set(table)),
+            frozenset(_changed(node)),
+            frozenset(_globals_read(table)),
+        )
+
+    @property
+    def imports(self) -> bool:
+        """Whether it imports something, and does nothing else."""
+        return isinstance(self.node, ast.Import | ast.ImportFrom)
+
+    @property
+    def device(self) -> str | None:
+        """The name that it gives to the device, if that is all that it does."""
+        (name, *others) = [*self.binds, None]
+        simple = isinstance(self.node, ast.Assign | ast.AnnAssign | ast.If) and others == [None]
+        return name if simple and name in DEVICE_NAMES else None
+
+
+def _globals_set(table: symtable.SymbolTable) -> set[str]:
+    """Names that functions declare global and set."""
+    found = set()
+    for child in table.get_children():
+        found |= {one.get_name() for one in child.get_symbols() if one.is_declared_global() and one.is_assigned()}
+        found |= _globals_set(child)
     return found
 
 
-def _globals_used(node: ast.stmt) -> Iterator[str]:
-    """Names that a statement reads and does not bind itself, as far as its text shows."""
-    own = {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)} | {
-        argument.arg for argument in ast.walk(node) if isinstance(argument, ast.arg)
-    }
-    inner = {
-        one.name
-        for one in ast.walk(node)
-        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and one is not node
-    }
-    caught = {one.name for one in ast.walk(node) if isinstance(one, ast.ExceptHandler) and one.name}
-    imported = {
-        alias.asname or alias.name.split(".")[0]
-        for one in ast.walk(node)
-        if isinstance(one, ast.Import | ast.ImportFrom)
-        for alias in one.names
-    }
-    # A constant at the top binds its own name, and may be read by others.
-    local = (own if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else set()) | inner | caught
-    if not isinstance(node, ast.Import | ast.ImportFrom):
-        local |= imported
-    for one in ast.walk(node):
-        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load) and one.id not in local:
-            yield one.id
+def _globals_read(table: symtable.SymbolTable) -> set[str]:
+    """Global names that are read, in this scope and in those inside it."""
+    top = table.get_type() == "module"
+    found = {one.get_name() for one in table.get_symbols() if one.is_referenced() and (top or one.is_global())}
+    return found.union(*map(_globals_read, table.get_children()))
+
+
+def _changed(node: ast.stmt) -> Iterator[str]:
+    """Names to whose items or attributes a statement assigns, or whose methods it calls."""
+    targets = [*getattr(node, "targets", ()), getattr(node, "target", None)]
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        targets = [node.value.func]
+    for target in targets:
+        part = target
+        while isinstance(part, ast.Attribute | ast.Subscript):
+            part = part.value
+        if isinstance(part, ast.Name) and part is not target:
+            yield part.id
+
+
+def _needed(known: Sequence[_Statement], hook: _Statement) -> tuple[list[_Statement], set[str]]:
+    """The statements that the hook needs, in their order, and the names for which they are needed.
+
+    What runs the hook is not among them: that is the notebook's own loop over models.
+    """
+    candidates = [one for one in known if one is hook or HOOK not in one.reads]
+    imported = {name for one in known if one.imports for name in one.binds}
+    # Statements about the syntax of the whole file.
+    chosen = {hook, *(one for one in known if getattr(one.node, "module", None) == "__future__")}
+    names: set[str] = set()
+    wanted = {HOOK, *hook.reads}
+    while wanted - names:
+        for name in wanted - names:
+            names.add(name)
+            # Settings of modules, as of torch.backends, are the notebook's.
+            for one in candidates:
+                if name in one.binds or (name in one.changes and name not in imported):
+                    chosen.add(one)
+                    wanted |= one.reads
+    if names - {name for one in chosen for name in one.binds} - GIVEN:
+        chosen |= {one for one in candidates if "*" in one.binds}
+    return [one for one in known if one in chosen], names
+
+
+def _parameters(function: ast.FunctionDef) -> list[ast.arg]:
+    return function.args.posonlyargs + function.args.args
 
 
 def _names_at_once(node: ast.AST) -> Iterator[str]:
@@ -157,19 +259,45 @@ def _names_at_once(node: ast.AST) -> Iterator[str]:
                 yield from _names_at_once(part)
 
 
-def _written(node: ast.stmt, lines: list[str], needed: dict[str, ast.stmt]) -> str:
-    """A statement as it stands in the notebook; the device follows the network."""
-    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
-    text = "\n".join(lines[first - 1 : node.end_lineno])
-    if isinstance(node, ast.Import | ast.ImportFrom):
+def _written(
+    one: _Statement, known: Sequence[_Statement], lines: list[str], needed: set[str], devices: set[str] | None
+) -> str:
+    """A statement as it stands in the notebook, with the comment above it; the device follows the network.
+
+    Args:
+        one: the statement.
+        known: all of them.
+        lines: of the whole text.
+        needed: names for which statements are needed.
+        devices: for the hook, the names of the device; None for all others.
+    """
+    node = one.node
+    if one.device:
+        return f"{one.device} = None  # set in {HOOK} to the network's device"
+    if isinstance(node, ast.Import | ast.ImportFrom) and "*" not in one.binds:
         names = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) in needed]
-        return text if len(names) == len(node.names) else ast.unparse(_importing(node, names))
-    if isinstance(node, ast.Assign | ast.AnnAssign) and (name := _device(node)):
-        return f"{name} = None  # that of the network, set in {HOOK}"
-    if isinstance(node, ast.FunctionDef) and node.name == HOOK:
-        devices = sorted({name for one in needed.values() if (name := _device(one))})
-        return _with_device(node, lines, first, devices)
-    return text
+        future = getattr(node, "module", None) == "__future__"
+        if len(names) < len(node.names) and not future:
+            return ast.unparse(_importing(node, names))
+    first, last = _first_number(node), node.end_lineno or node.lineno
+    if any(
+        other is not one and _first_number(other.node) <= last and first <= _last_number(other.node) for other in known
+    ):
+        text = ast.unparse(node)
+    else:
+        while first > 1 and lines[first - 2].startswith("#") and not CELL_MARK.match(lines[first - 2]):
+            first -= 1
+        text = "\n".join(lines[first - 1 : last])
+    return _with_device(text, devices) if devices else text
+
+
+def _first_number(node: ast.stmt) -> int:
+    """Its first line, decorators among them."""
+    return min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+
+
+def _last_number(node: ast.stmt) -> int:
+    return node.end_lineno or node.lineno
 
 
 def _importing(node: ast.Import | ast.ImportFrom, names: list[ast.alias]) -> ast.stmt:
@@ -177,38 +305,50 @@ def _importing(node: ast.Import | ast.ImportFrom, names: list[ast.alias]) -> ast
     return ast.Import(names) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, names, node.level)
 
 
-def _device(node: ast.stmt) -> str | None:
-    """The name that a statement gives to the device."""
-    names = _names_bound(node) if isinstance(node, ast.Assign | ast.AnnAssign) else []
-    return names[0] if len(names) == 1 and names[0] in DEVICE_NAMES else None
+def _with_device(text: str, devices: set[str]) -> str:
+    """The text of the hook, which begins by asking the network for its device."""
+    (function,) = ast.parse(text).body
+    assert isinstance(function, ast.FunctionDef)
+    if function.body[0].lineno == function.lineno:
+        # A body on the line of its head.
+        text = ast.unparse(function)
+        (function,) = ast.parse(text).body
+        assert isinstance(function, ast.FunctionDef)
+    lines = text.split("\n")
+    documented = ast.get_docstring(function, clean=False) is not None and len(function.body) > 1
+    start = _first_number(function.body[documented])
+    indent = lines[start - 1][: len(lines[start - 1]) - len(lines[start - 1].lstrip())]
+    net = _parameters(function)[0].arg
+    table = symtable.symtable(ast.unparse(function), "hook", "exec").get_children()[-1]
+    symbols = {one.get_name(): one for one in table.get_symbols()}
+    asked = []
+    for name in sorted(devices):
+        value = f"next({net}.parameters()).device"
+        known = symbols.get(name)
+        if known and (known.is_local() or known.is_parameter()):
+            # It has one of its own, and its helpers read the global one.
+            asked.append(f'{indent}globals()["{name}"] = {value}')
+        elif known and known.is_declared_global():
+            asked.append(f"{indent}{name} = {value}")
+        else:
+            asked += [f"{indent}global {name}", f"{indent}{name} = {value}"]
+    # After the hook's own declarations, which must come before what they declare.
+    own = [part for part in function.body if isinstance(part, ast.Global)]
+    if own and any(known.is_declared_global() for name in devices if (known := symbols.get(name))):
+        start = max(start, (own[-1].end_lineno or own[-1].lineno) + 1)
+    return "\n".join([*lines[: start - 1], *asked, *lines[start - 1 :]])
 
 
-def _with_device(function: ast.FunctionDef, lines: list[str], first: int, devices: list[str]) -> str:
-    """The function, which begins by asking the network for its device."""
-    body = function.body
-    documented = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and len(body) > 1
-    start = (body[1] if documented else body[0]).lineno
-    head, rest = lines[first - 1 : start - 1], lines[start - 1 : function.end_lineno]
-    if not devices:
-        return "\n".join([*head, *rest])
-    indent = " " * body[0].col_offset
-    net = (function.args.posonlyargs + function.args.args)[0].arg
-    asked = [f"{indent}global {name}" for name in devices]
-    asked += [f"{indent}{name} = next({net}.parameters()).device" for name in devices]
-    return "\n".join([*head, *asked, *rest])
-
-
-def _joined(nodes: list[ast.stmt], parts: list[str]) -> str:
+def _joined(chosen: Sequence[_Statement], parts: Sequence[str]) -> str:
     """The parts of a file: imports and constants close together, functions and classes apart."""
     text = ""
-    previous: ast.stmt | None = None
-    for node, part in zip(nodes, parts, strict=True):
+    previous: _Statement | None = None
+    for one, part in zip(chosen, parts, strict=True):
         if previous is not None:
-            apart = any(isinstance(one, ast.FunctionDef | ast.ClassDef) for one in (previous, node))
-            change = isinstance(previous, ast.Import | ast.ImportFrom) != isinstance(node, ast.Import | ast.ImportFrom)
-            text += "\n\n\n" if apart else "\n\n" if change else "\n"
+            apart = any(isinstance(each.node, ast.FunctionDef | ast.ClassDef) for each in (previous, one))
+            text += "\n\n\n" if apart else "\n\n" if previous.imports != one.imports else "\n"
         text += part
-        previous = node
+        previous = one
     return text + "\n"
 
 

@@ -14,7 +14,7 @@ from starter_kit.errors import InputError, quoted
 
 INTERRUPTED = "Stopped."
 
-PAGES = ("report.html", "comparison.html")
+LEADERBOARD = MADE / "leaderboard"
 
 Reports = Annotated[
     Path, typer.Option("--reports", parser=a_folder, show_default=str(REPORTS), help="The folder of all reports.")
@@ -22,28 +22,32 @@ Reports = Annotated[
 
 
 def show_command(reports: Reports = REPORTS) -> None:
-    """Open the newest page, or print its path where there is no browser."""
+    """Open the newest page in a browser, if there is one, and print its path."""
     with reporting_errors(INTERRUPTED):
-        found = [path for name in PAGES for path in reports.rglob(name)]
+        comparisons = list(reports.rglob("comparison.html"))
+        compared = {path.parent for path in comparisons}
+        # The reports of a comparison are written after its page, which links to them.
+        alone = [path for path in reports.rglob("report.html") if path.parent.parent not in compared]
+        found = [*comparisons, *alone, *LEADERBOARD.glob("*.html")]
         if not found:
-            raise InputError(f"There is no page below {quoted(reports)} yet. Run make score first.")
+            raise InputError(f"No page found below {quoted(reports)}. Run make score first.")
         newest = max(found, key=lambda path: path.stat().st_mtime).resolve()
-        if not webbrowser.open(newest.as_uri()):
-            say(quoted(newest))
+        say(quoted(newest))
+        webbrowser.open(newest.as_uri())
 
 
 def leaderboard_command(
     reports: Reports = REPORTS,
     out: Annotated[
         Path | None,
-        typer.Option("--out", parser=a_path, show_default="out/leaderboard", help="The folder to write."),
+        typer.Option("--out", parser=a_path, show_default=str(LEADERBOARD), help="The folder to write to."),
     ] = None,
 ) -> None:
-    """Write a page per task with all scores below a folder, and the same as CSV, JSON and results.jsonl."""
+    """Write one page per task with all its scores, and the same data as CSV, JSON and JSON Lines."""
     from scoring.reports import leaderboard
 
     with reporting_errors(INTERRUPTED):
-        folder = out or MADE / "leaderboard"
+        folder = out or LEADERBOARD
         for page in leaderboard.write(reports, folder):
             say(quoted(page))
         say(f"{quoted(folder)}/results.jsonl")

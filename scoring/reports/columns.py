@@ -19,29 +19,31 @@ class Column:
 
     Attributes:
         heading: a few short words; each is a line in a terminal.
+        meaning: what it is, and how to read it.
         digits: after the decimal point.
     """
 
     heading: str
+    meaning: str
     digits: int = 3
 
 
 COLUMNS = {
-    "quality": Column("forgetting quality", 4),
-    "retain": Column("retain"),
-    "forget": Column("forget"),
-    "test": Column("test"),
-    "epsilon": Column("median epsilon", 2),
-    "attack": Column("attack"),
-    "population": Column("population attack"),
-    "u_lira": Column("U-LiRA"),
-    "u_lira_tpr": Column("U-LiRA TPR"),
-    "klom": Column("KLoM", 2),
-    "klom_test": Column("KLoM test", 2),
-    "relearned": Column("after relearning"),
-    "ks_p": Column("KS p"),
-    "utility": Column("model utility"),
-    "time": Column("time", 2),
+    "quality": Column("forgetting quality", "in [0, 1]; the score is this times both ratios of accuracies", 4),
+    "retain": Column("retain", "accuracy on the retain set"),
+    "forget": Column("forget", "accuracy on the forget set"),
+    "test": Column("test", "accuracy on the test set"),
+    "epsilon": Column("median epsilon", "over the forget examples; 50 stands for infinity", 2),
+    "attack": Column("attack", "the starting kit's: accuracy on single models; 0.5 is chance"),
+    "population": Column("population attack", "area under the ROC curve; 0.5 is chance"),
+    "u_lira": Column("U-LiRA", "accuracy; 0.5 is chance"),
+    "u_lira_tpr": Column("U-LiRA TPR", "true positive rate at 1\u00a0% false positives; 0.01 is chance"),
+    "klom": Column("KLoM", "forget set, nats, 95th percentile; 0 means identical distributions", 2),
+    "klom_test": Column("KLoM test", "test set, nats, 95th percentile; 0 means identical distributions", 2),
+    "relearned": Column("after relearning", "accuracy on the forget set after a relearning attack"),
+    "ks_p": Column("KS p", "median p-value of TOFU's test; above 0.05 is good forgetting"),
+    "utility": Column("model utility", "TOFU's, in [0, 1]"),
+    "time": Column("time", "of a run, relative to retraining", 2),
 }
 """All columns that can be chosen, by name."""
 
@@ -64,7 +66,7 @@ def figures_of(report: Report) -> Figures:
     return {
         "score": pool.score.value,
         "quality": pool.score.forgetting_quality,
-        **_accuracies(pool.accuracy),
+        **accuracies_of(pool.accuracy),
         "epsilon": pool.epsilon.median,
         **report.judges,
         "relearned": report.relearning.unlearned[-1] if report.relearning else None,
@@ -91,7 +93,7 @@ def reference_rows(
         "ceiling": {
             "score": ceiling.value,
             "quality": ceiling.forgetting_quality,
-            **_accuracies(accuracies(reference.retrained)),
+            **accuracies_of(accuracies(reference.retrained)),
             "epsilon": float(np.median(ceiling.epsilon)),
             **judged["ceiling"],
             # Of halves of a pool, and fewer models have a larger one, so it would mislead.
@@ -104,7 +106,7 @@ def reference_rows(
         "floor": {
             "score": floor.score.value,
             "quality": floor.score.forgetting_quality,
-            **_accuracies(floor.accuracy),
+            **accuracies_of(floor.accuracy),
             "epsilon": floor.epsilon_median,
             **judged["floor"],
             "relearned": relearning.original[-1] if relearning else None,
@@ -119,5 +121,6 @@ def shown(figures: Mapping[str, float | None], name: str) -> str:
     return "" if value is None else f"{value:.{COLUMNS[name].digits}f}"
 
 
-def _accuracies(accuracy: Accuracies) -> Figures:
+def accuracies_of(accuracy: Accuracies) -> Figures:
+    """The accuracies that every comparison shows."""
     return {name: getattr(accuracy, name) for name in ALWAYS}

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from scoring.judging.groups import groups
 from scoring.judging.interval import Spread, mean_of, spread_of
 from scoring.judging.score import RULES_VERSION
-from scoring.reports.columns import Figures, figures_of
+from scoring.reports.columns import Figures, accuracies_of, figures_of
 from scoring.reports.files import load_outputs
-from scoring.reports.page.ranking import Entry, ranking_page
+from scoring.reports.notes import notes_on_models
+from scoring.reports.page.ranking import GROUPED, Entry, ranking_page
 from scoring.reports.place import write_together
 from scoring.reports.record import Report
 from starter_kit.errors import InputError, quoted
@@ -41,7 +42,7 @@ class Apart:
 
 
 def found_below(root: Path) -> tuple[list[Found], list[Apart]]:
-    """All reports below a folder, and what is none of this version. Of the same score twice, the latest.
+    """All readable reports below a folder, and the unreadable ones. If a score occurs twice, the latest is kept.
 
     Raises:
         InputError: there is none.
@@ -52,7 +53,7 @@ def found_below(root: Path) -> tuple[list[Found], list[Apart]]:
         try:
             report = Report.model_validate_json(path.read_text(encoding="utf-8"))
         except (OSError, ValidationError, UnicodeDecodeError):
-            unreadable.append(Apart(path.parent.name, "not a report of this version of the kit", path.parent))
+            unreadable.append(Apart(path.parent.name, "written by another version of the kit, or damaged", path.parent))
             continue
         key = (report.task.name, report.task.sha256, report.run.models, report.run.seed, report.submission.name)
         latest[key] = Found(report, path.parent)
@@ -99,7 +100,7 @@ def _kind(report: Report) -> _Kind:
 def _why_apart(report: Report, chosen: _Kind | None) -> str:
     kind = _kind(report)
     if report.rules.version != RULES_VERSION or chosen is None:
-        return f"scored by version {report.rules.version} of the rules instead of {RULES_VERSION}"
+        return f"scored under rules version {report.rules.version}, not {RULES_VERSION}"
     if kind.models != chosen.models:
         return f"{kind.models} models per pool instead of {chosen.models}"
     if kind.examples != chosen.examples:
@@ -113,17 +114,50 @@ def entries(together: Sequence[Found], pages: Path) -> list[Entry]:
     """A row per submission, with a score per seed, and the ceiling and the floor."""
     names = sorted({one.report.submission.name for one in together})
     of_name = {name: [one for one in together if one.report.submission.name == name] for name in names}
-    spreads = {name: spread for name, some in of_name.items() if (spread := _spread(some))}
-    group = groups(spreads) if len(spreads) > 1 else {}
+    group = _groups(of_name)
     rows = [_entry(name, some, group.get(name), pages) for name, some in of_name.items()]
-    by_seed = {one.report.run.seed: one.report for one in together if one.report.run.learner == "recipe"}
-    for name, scores in (
-        ("ceiling", {seed: report.ceiling.value for seed, report in by_seed.items()}),
-        ("floor", {seed: report.floor.score.value for seed, report in by_seed.items()}),
-    ):
-        if scores:
-            rows.append(Entry(name, dict(sorted(scores.items())), {}, {}, reference=True))
-    return rows
+    return [*rows, *_references({one.report.run.seed: one.report for one in together if _by_recipe(one)})]
+
+
+def seeds_of(together: Sequence[Found]) -> list[int]:
+    """The seeds of some scores, each once."""
+    return sorted({one.report.run.seed for one in together})
+
+
+def _groups(of_name: Mapping[str, Sequence[Found]]) -> dict[str, int]:
+    """The groups of the submissions that have all seeds: the mean over others may be higher for its originals alone."""
+    every = seeds_of([one for some in of_name.values() for one in some])
+    complete = {name: some for name, some in of_name.items() if seeds_of(some) == every}
+    spreads = {name: spread for name, some in complete.items() if (spread := _spread(some))}
+    return groups(spreads) if len(spreads) > 1 else {}
+
+
+def _by_recipe(one: Found) -> bool:
+    """Whether its ceiling and floor are the task's."""
+    return one.report.run.learner == "recipe"
+
+
+def _references(by_seed: Mapping[int, Report]) -> list[Entry]:
+    """The ceiling and the floor, each with a score per seed."""
+    seeds = sorted(by_seed)
+    if not seeds:
+        return []
+    reports = [by_seed[seed] for seed in seeds]
+    ceilings: list[Figures] = [
+        accuracies_of(one.retrained.accuracy)
+        | {"quality": one.ceiling.forgetting_quality, "epsilon": one.ceiling.epsilon_median}
+        for one in reports
+    ]
+    floors: list[Figures] = [
+        accuracies_of(one.floor.accuracy)
+        | {"quality": one.floor.score.forgetting_quality, "epsilon": one.floor.epsilon_median}
+        for one in reports
+    ]
+    values = [[one.ceiling.value for one in reports], [one.floor.score.value for one in reports]]
+    return [
+        Entry(name, dict(zip(seeds, some, strict=True)), {}, _mean(figures), reference=True)
+        for name, some, figures in zip(("ceiling", "floor"), values, (ceilings, floors), strict=True)
+    ]
 
 
 def _entry(name: str, some: Sequence[Found], group: int | None, pages: Path) -> Entry:
@@ -210,7 +244,8 @@ def write(root: Path, folder: Path) -> list[Path]:
     for task, some in by_task(found).items():
         together, apart = comparable(some)
         name = task.replace(":", "-")
-        contents[f"{name}.html"] = _page(task, name, together, [*apart, *unreadable], folder).encode()
+        unread = [one for one in unreadable if _lies_among(one, some, root)]
+        contents[f"{name}.html"] = _page(task, name, together, [*apart, *unread], folder).encode()
         contents[f"{name}.csv"] = table(together).encode()
         contents[f"{name}.json"] = json.dumps([dict(_line(one)) for one in together], indent=2).encode()
         pages.append(folder / f"{name}.html")
@@ -218,17 +253,31 @@ def write(root: Path, folder: Path) -> list[Path]:
     return pages
 
 
+def _lies_among(unread: Apart, some: Sequence[Found], root: Path) -> bool:
+    """Whether what cannot be read lies in the folder of a task, or in that of no task."""
+    beside = {one.folder.relative_to(root).parts[:1] for one in some}
+    return len(unread.folder.relative_to(root).parts) < 2 or unread.folder.relative_to(root).parts[:1] in beside
+
+
 def _page(task: str, name: str, together: Sequence[Found], apart: Sequence[Apart], folder: Path) -> str:
-    first = together[0].report
-    bands = [one.report.ceiling.band for one in together if one.report.run.learner == "recipe"] or [first.ceiling.band]
-    seeds = sorted({one.report.run.seed for one in together})
+    seeds = seeds_of(together)
+    models = max((one.report.run.models for one in together), default=0)
+    bands = [one.report.ceiling.band for one in together if _by_recipe(one)]
+    bands = bands or [one.report.ceiling.band for one in together]
+    rows = entries(together, folder)
+    lead = ["One dot per seed; each seed has its own original model." if together else "No score can be compared."]
+    if any(row.group for row in rows):
+        lead.append(GROUPED)
+        if any(row.group is None for row in rows if not row.reference):
+            lead.append("Submissions that lack a seed have no group.")
+    shown = f"{models} models per pool, {'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
     return ranking_page(
         title=f"Leaderboard: {task}",
-        subtitle=f"{first.run.models} models per pool, {'seeds' if len(seeds) > 1 else 'seed'} "
-        f"{', '.join(map(str, seeds))}",
-        lead="A dot per seed, that is, per original. No row can be told apart from the first of its group (95\u00a0%).",
-        entries=entries(together, folder),
-        band=(mean(low for low, _ in bands), mean(high for _, high in bands)),
+        subtitle=shown if together else f"rules version {RULES_VERSION}",
+        lead=" ".join(lead),
+        entries=rows,
+        band=(mean(low for low, _ in bands), mean(high for _, high in bands)) if bands else None,
+        notes=notes_on_models(models) if together else [],
         command="make leaderboard",
         downloads=[("CSV", f"{name}.csv"), ("JSON", f"{name}.json")],
         apart=[(one.name, one.reason, _link(one.folder / "report.html", folder)) for one in apart],

@@ -181,7 +181,8 @@ def _confidences(axes: Axes, result: Result, report: Report, example: int, name:
         axes.axvspan(*span, color=RULE, zorder=0, linewidth=0)
         axes.set_xlim(low, high)
     epsilon = result.unlearned.score.epsilon[example]
-    title = f"{name}: example {example}, epsilon {epsilon:.2f}\n{rule_in_words(rule)}{words}"
+    size = "∞" if epsilon >= EPSILON_CAP else f"{epsilon:.2f}"
+    title = f"{name}: example {report.examples[example].id}, epsilon {size}\n{rule_in_words(rule)}{words}"
     axes.set_title(title, fontsize=8 if words else 9)
     axes.set_yticks([])
     axes.set_xlabel("logit-scaled confidence", fontsize=9)

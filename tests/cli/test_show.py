@@ -11,11 +11,10 @@ import pytest
 
 @pytest.fixture
 def reports(tmp_path):
-    """Two pages, of which the comparison is newer, and a newer file that is no page."""
-    for at, (folder, name) in enumerate(
-        [("old", "report.html"), ("new one", "comparison.html"), ("new one", "a.html")]
-    ):
-        path = tmp_path / "reports" / folder / name
+    """An old report, then a comparison, whose reports are written after its page."""
+    names = ("old/report.html", "new one/comparison.html", "new one/finetune/report.html", "new one/a.html")
+    for at, name in enumerate(names):
+        path = tmp_path / "reports" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
         os.utime(path, (at, at))
@@ -24,8 +23,9 @@ def reports(tmp_path):
 
 def show(reports, **environment):
     command = [sys.executable, "-m", "scoring", "show", "--reports", str(reports)]
-    environment |= {"COLUMNS": "300", "TERMINAL_WIDTH": "300", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+    environment |= {"COLUMNS": "300", "TERMINAL_WIDTH": "300", "PYTHONPATH": str(Path(__file__).parents[2])}
+    # Not in the checkout, whose own leaderboard may be newer.
+    return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=reports)
 
 
 def test_the_newest_page_is_opened(reports, tmp_path):
@@ -40,11 +40,16 @@ def test_the_newest_page_is_opened(reports, tmp_path):
 def test_without_a_browser_its_path_is_printed(reports, tmp_path):
     result = show(reports, PATH=str(tmp_path))
     assert result.returncode == 0, result.stderr
-    assert str(reports / "new one/comparison.html") in result.stdout + result.stderr
+    assert str(reports / "new one/comparison.html") in result.stdout
+
+
+def test_a_report_that_was_made_later_is_newer_than_a_comparison(reports, tmp_path):
+    os.utime(reports / "old/report.html", (9, 9))
+    assert str(reports / "old/report.html") in show(reports, PATH=str(tmp_path)).stdout
 
 
 def test_without_a_page_it_says_what_to_do(tmp_path):
     result = show(Path(tmp_path), PATH=str(tmp_path))
     assert result.returncode == 1
-    assert "There is no page below" in result.stderr
+    assert "No page found below" in result.stderr
     assert "Run make score first." in result.stderr

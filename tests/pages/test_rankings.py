@@ -4,12 +4,14 @@ import csv
 import json
 import re
 
+import numpy as np
 import pytest
 
 from scoring.reports import leaderboard
 from scoring.reports.comparison_record import ComparisonRecord, Failed
 from scoring.reports.page.ranking import comparison_page
 from starter_kit.errors import InputError
+from tests.benchmarks.calibration import pool
 from tests.reports.test_language import one
 from tests.reports.test_table import report
 
@@ -60,11 +62,50 @@ def test_the_leaderboard_has_a_row_per_submission_and_a_dot_per_seed(reports, tm
 
 def test_what_cannot_be_compared_stands_apart_with_the_reason(reports, tmp_path):
     (page,) = leaderboard.write(reports, tmp_path / "board")
-    apart = page.read_text().partition("Not comparable</h2>")[2]
+    apart = page.read_text().partition("Not ranked</h2>")[2]
     assert "16 models per pool instead of 64" in apart
     assert "5 examples to forget instead of 95" in apart
-    assert "scored by version 0 of the rules instead of 1" in apart
-    assert "broken: not a report of this version of the kit" in apart
+    assert "scored under rules version 0, not 1" in apart
+    assert "broken: written by another version of the kit, or damaged" in apart
+
+
+def outputs_of(folder, confidence):
+    """Judged outputs of 32 models beside a report."""
+    rng = np.random.default_rng(0)
+    for name, shift in (("unlearned", confidence), ("retrained", 0.0)):
+        outputs = pool(rng.normal(shift, 1, (32, 20)), rng)
+        (folder / f"{name}.npz").write_bytes(outputs.to_bytes())
+
+
+def test_a_submission_that_lacks_a_seed_has_no_group(tmp_path):
+    """Its mean is over other originals, and they may be easier ones."""
+    root = tmp_path / "reports"
+    for name, seeds, shift in (("all", (0, 1), 0.2), ("far", (0, 1), 3.0), ("half", (0,), 0.2)):
+        for seed in seeds:
+            write(root / f"seed-{seed}/{name}", named(name, 1 / (10 + 100 * shift), seed, models=32))
+            outputs_of(root / f"seed-{seed}/{name}", shift)
+    (page,) = leaderboard.write(root, tmp_path / "board")
+    row = re.compile(r'<tr data-group="(\d*)".*?<th scope="row">(?:<a [^>]*>)?(\w+)', re.DOTALL)
+    found = {name: group for group, name in row.findall(page.read_text())}
+    assert found == {"all": "1", "far": "2", "half": "", "ceiling": "", "floor": ""}
+    assert "Submissions that lack a seed have no group." in page.read_text()
+
+
+def test_scores_under_old_rules_alone_are_not_ranked(tmp_path):
+    old = report().rules.model_copy(update={"version": 0})
+    write(tmp_path / "reports/good", named("good", 0.4, rules=old))
+    (page,) = leaderboard.write(tmp_path / "reports", tmp_path / "board")
+    assert "No score can be compared." in page.read_text()
+    assert "scored under rules version 0, not 1" in page.read_text()
+    assert table_of(tmp_path / "board/digits.csv") == []
+
+
+def test_the_ceiling_and_the_floor_have_figures(reports, tmp_path):
+    (page,) = leaderboard.write(reports, tmp_path / "board")
+    record = named("good", 0.05)
+    for name, accuracy in (("ceiling", record.retrained.accuracy), ("floor", record.floor.accuracy)):
+        row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', page.read_text(), re.DOTALL)[1]
+        assert f"<td>{accuracy.forget:.3f}</td>" in row
 
 
 def test_tables_and_lines_have_every_score(reports, tmp_path):

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from scoring.cli import app
 from scoring.untrusted.submission import Submission
-from starter_kit.errors import InputError
+from starter_kit.errors import InputError, SubmissionError
 from starter_kit.from_notebook import take
 from starter_kit.tasks import load
 
@@ -77,7 +77,7 @@ def test_what_is_taken_runs(notebook, tmp_path, cells, left):
 def test_helpers_and_constants_come_along_and_nothing_else(notebook):
     taken = take(notebook(COMPETITION))
     assert taken.took == ["Config", "DEVICE", "F", "cfg", "step", "torch", "unlearning"]
-    assert taken.left == ["from copy import deepcopy", "if __name__ == '__main__':"]
+    assert taken.left == ["if __name__ == '__main__':"], "imports that nothing needs go without a word"
 
 
 def test_what_nothing_defines_and_what_is_hard_wired_is_said(notebook):
@@ -99,6 +99,105 @@ def test_what_asks_for_the_device_too_early_is_said(notebook):
     assert taken.hard_wired == []
 
 
+HEAD = "def unlearning(net, retain, forget, val):\n    "
+MEANT = {
+    "a setting of a module is left out": (
+        ["import torch\ntorch.backends.cudnn.deterministic = True", HEAD + "return torch.tensor(1).item()"],
+        1,
+    ),
+    "an item of a constant": (["cfg = {}\ncfg['lr'] = 2", HEAD + "return cfg['lr']"], 2),
+    "a method of a constant": (["cfg = {'lr': 1}", "cfg.update(lr=3)", HEAD + "return cfg['lr']"], 3),
+    "a default of a helper": (["lr = 4\ndef helper(lr=lr):\n    return lr", HEAD + "return helper()"], 4),
+    "a default of the function": (["n = 5\ndef unlearning(net, retain, forget, val, n=n):\n    return n"], 5),
+    "a counter": (["n = 5\ndef count():\n    global n\n    n += 1", HEAD + "count()\n    return n"], 6),
+    "a method with the name of a function": (
+        [
+            "def train(x):\n    return x\nclass A:\n    def train(self):\n        return train(7)",
+            HEAD + "return A().train()",
+        ],
+        7,
+    ),
+    "a name that is local elsewhere": (
+        [
+            "c = 8\ndef other():\n    c = 1\n    return c\ndef helper():\n    return c",
+            HEAD + "return other() * helper()",
+        ],
+        8,
+    ),
+    "a constant that is changed": (["n = 4\nn += 1", "n = n * 2 - 1", HEAD + "return n"], 9),
+    "a function used before it is replaced": (
+        ["def h():\n    return 10\nX = h()\ndef h():\n    return 0", HEAD + "return X"],
+        10,
+    ),
+    "parts of a package": (
+        ["import xml.dom\nimport xml.sax", HEAD + "return len([xml.dom.Node, xml.sax.parse]) + 9"],
+        11,
+    ),
+    "annotations of the future": (
+        [
+            "from __future__ import annotations\ndef h(x: Later):\n    return x\nclass Later:\n    pass",
+            HEAD + "return h(12)",
+        ],
+        12,
+    ),
+    "an expression over lines": (["a, b = 7, 4\nn = (a\n   % b\n)", HEAD + "return n + 10"], 13),
+    "a text over lines": (["s = '''x\n%s\n!y\nz'''", HEAD + "return len(s.split()) + 10"], 14),
+    "a branch": (["USE = True\nif USE:\n    n = 15\nelse:\n    n = 0", HEAD + "return n"], 15),
+    "an import that may fail": (
+        ["try:\n    import nowhere\nexcept ImportError:\n    nowhere = 16", HEAD + "return nowhere"],
+        16,
+    ),
+    "two statements on a line": (["n = 1; m = 16", HEAD + "return n + m"], 17),
+    "a timed cell": (["%%time\nn = 18", "%%bash\nrm -rf nothing", HEAD + "return n"], 18),
+    "commands": (["!pip install x\nif True:\n    !ls\nfiles = !ls\nprint?\nn = 19", HEAD + "return n"], 19),
+    "a star": (["from math import *", HEAD + "return int(floor(20.5))"], 20),
+    "old line ends": (["n = 21\r\nm = 0\r", HEAD + "return n + m"], 21),
+    "a walrus": (["print(n := 22)", HEAD + "return n"], 22),
+    "a decorator": (["import functools\n@functools.cache\ndef h():\n    return 23", HEAD + "return h()"], 23),
+    "the loop over models": (
+        ["n = 24", HEAD + "return n", "for n in range(3):\n    unlearning(None, None, None, None)"],
+        24,
+    ),
+}
+
+
+@pytest.mark.parametrize(("cells", "value"), MEANT.values(), ids=MEANT)
+def test_what_is_taken_means_the_same(notebook, cells, value):
+    taken = take(notebook(cells))
+    assert taken.unresolved == []
+    names = {}
+    exec(compile(taken.source, "mine.py", "exec"), names)
+    assert names["unlearning"](None, None, None, None) == value
+
+
+DEVICES = {
+    "documented": '    """Words."""\n    return device, helper()',
+    "decorated": "    @functools.cache\n    def h():\n        return device\n    return h(), helper()",
+    "on one line": None,
+    "tabs": "\treturn device, helper()",
+    "its own global": "    global device, n\n    n = 1\n    return device, helper()",
+    "a local one": "    device = next(net.parameters()).device\n    return device, helper()",
+}
+
+
+@pytest.mark.parametrize("body", DEVICES.values(), ids=DEVICES)
+def test_the_device_is_that_of_the_network(notebook, body):
+    function = "def unlearning(net, a, b, c):"
+    function += " return device, helper()" if body is None else f"\n{body}"
+    cells = ["import functools, torch\nif torch.cuda.is_available():\n    device = 'cuda'\nelse:\n    device = 'cpu'"]
+    taken = take(notebook([*cells, "def helper():\n    return device", function]))
+    assert taken.hard_wired == []
+    names = {}
+    exec(compile(taken.source, "mine.py", "exec"), names)
+    device = torch.device("meta")
+    assert names["unlearning"](torch.nn.Linear(1, 1, device=device), None, None, None) == (device, device)
+
+
+def test_a_cell_that_is_not_python_is_named(notebook):
+    with pytest.raises(SubmissionError, match=r"\(code cell 2\), line 1"):
+        take(notebook(["import torch", "1 +", HEAD + "pass"]))
+
+
 def test_of_two_definitions_the_last_is_taken(notebook):
     cells = ["def unlearning(net, a, b, c):\n    return 1", "def unlearning(net, a, b, c):\n    return 2"]
     assert "return 2" in take(notebook(cells)).source
@@ -107,7 +206,12 @@ def test_of_two_definitions_the_last_is_taken(notebook):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{}", "is not a notebook"), ("nothing", "is not a notebook"), (None, "Cannot read")],
+    [
+        *((content, "is not a notebook") for content in ("{}", "nothing", "[]", '"s"', "[" * 100_000)),
+        ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [null]}', "is not a notebook"),
+        (None, "Cannot read"),
+    ],
+    ids=lambda part: str(part)[:20],
 )
 def test_what_is_no_notebook_is_refused(tmp_path, content, message):
     path = tmp_path / "broken.ipynb"
@@ -118,7 +222,7 @@ def test_what_is_no_notebook_is_refused(tmp_path, content, message):
 
 
 def test_a_notebook_without_the_function_is_refused(notebook):
-    with pytest.raises(InputError, match=r"defines no function unlearning\(net, retain, forget, val\)"):
+    with pytest.raises(InputError, match=r"does not define unlearning\(net, retain, forget, val\) at its top level"):
         take(notebook(["def other():\n    pass"]))
 
 

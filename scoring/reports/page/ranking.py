@@ -9,7 +9,10 @@ from scoring.reports.comparison_record import ComparisonRecord
 from scoring.reports.page.drawing import Axis, ticks
 from scoring.reports.page.render import render
 
-WIDTH, HEIGHT = 360, 26
+GROUPED = "Scores in a group cannot be told apart from the best of that group (95\u00a0%, for all pairs together)."
+"""How to read groups."""
+
+WIDTH, HEIGHT = 300, 26
 """Pixels of a row's chart, the height for a single seed."""
 
 PER_SEED = 12
@@ -90,7 +93,7 @@ def ranking_page(
     subtitle: str,
     lead: str,
     entries: Sequence[Entry],
-    band: tuple[float, float],
+    band: tuple[float, float] | None,
     command: str,
     notes: Sequence[str] = (),
     downloads: Sequence[tuple[str, str]] = (),
@@ -101,13 +104,13 @@ def ranking_page(
     Args:
         title, subtitle, lead: what stands above.
         entries: in any order.
-        band: where exact methods score.
+        band: where exact methods score; None without entries.
         command: how to make it again.
         notes: what a reader must know.
         downloads: names and links of files.
         apart: names of what cannot be compared, with the reason and a link.
     """
-    highest = max([band[1], *(_highest(entry) for entry in entries)])
+    highest = max([band[1] if band else 1.0, *(_highest(entry) for entry in entries)])
     x = Axis(0, highest * 1.05 or 1.0, 6, WIDTH - 6)
     columns = [name for name in ALL if any(entry.figures.get(name) is not None for entry in entries)]
     rows = [_row(entry, x, columns) for entry in sorted(entries, key=lambda entry: -entry.score)]
@@ -119,7 +122,9 @@ def ranking_page(
         rows=rows,
         grouped=any(row.group for row in rows),
         headings=[(name, COLUMNS[name].heading) for name in columns],
-        band=(x.at(band[0]), x.at(band[1])),
+        columns=[COLUMNS[name] for name in columns],
+        intervals=any(dot.interval for row in rows for dot in row.dots),
+        band=(x.at(band[0]), x.at(band[1])) if band else (0, 0),
         axis=[(x.at(tick), f"{tick:g}") for tick in ticks(0, x.high, 5)],
         width=WIDTH,
         command=command,
@@ -149,11 +154,10 @@ def comparison_page(record: ComparisonRecord, notes: Sequence[str]) -> str:
     ]
     names = [*(entry.name for entry in entries if not entry.reference), *(one.name for one in unranked)]
     compared = " ".join(f"submissions/{name}.py" for name in sorted(names))
-    grouped = " No row can be told apart from the first of its group (95\u00a0%)." if groups else ""
     return ranking_page(
         title=f"Submissions on {record.task}",
         subtitle=f"seed {record.seed}, {record.models} models per pool",
-        lead=f"Retain, forget and test are accuracies; time is that of a run over that of retraining.{grouped}",
+        lead=GROUPED if groups else "",
         entries=entries,
         band=record.band,
         command=f'make compare TASK={record.task} MODELS={record.models} SEED={record.seed} SUBMISSIONS="{compared}"',

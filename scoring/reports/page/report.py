@@ -13,12 +13,12 @@ from scoring.reports.page.words import name_of, rule_in_words, verdict
 from scoring.reports.record import Conversation, ExampleRecord, Report
 
 JUDGES = {
-    "attack": ("starting kit's attack", "accuracy on single models; 0.5 is guessing"),
-    "population": ("population attack", "area under the ROC curve; 0.5 is guessing"),
-    "u_lira": ("U-LiRA", "accuracy; 0.5 is guessing"),
-    "u_lira_tpr": ("U-LiRA, true positives", "at 1 % false positives; 0.01 is guessing"),
-    "klom": ("KLoM, forget set", "nats, 95th percentile; 0 is the same distribution"),
-    "klom_test": ("KLoM, test set", "nats, 95th percentile; 0 is the same distribution"),
+    "attack": ("starting kit's attack", "accuracy on single models; 0.5 is chance"),
+    "population": ("population attack", "area under the ROC curve; 0.5 is chance"),
+    "u_lira": ("U-LiRA", "accuracy; 0.5 is chance"),
+    "u_lira_tpr": ("U-LiRA, true positives", "rate at 1\u00a0% false positives; 0.01 is chance"),
+    "klom": ("KLoM, forget set", "nats, 95th percentile; 0 means identical distributions"),
+    "klom_test": ("KLoM, test set", "nats, 95th percentile; 0 means identical distributions"),
 }
 """What other judges are called, and how to read their figures."""
 
@@ -60,6 +60,7 @@ def page_of(report: Report, unlearned: Outputs, retrained: Outputs, ceiling: np.
         report=report,
         verdict=verdict(report),
         rows=rows,
+        persons=len({row.example.person for row in rows}) > 1,
         small=SMALL,
         histogram=_histogram(epsilons, ceiling),
         by_models=_by_models(report),
@@ -136,9 +137,9 @@ class ByModels:
 
 
 def _by_models(report: Report) -> ByModels | None:
-    """In a box of 420 by 216 pixels."""
+    """In a box of 420 by 216 pixels. A single look makes no line."""
     looks = report.by_models
-    if not looks:
+    if len(looks) < 2:
         return None
     value = report.unlearned.score.value
     highest = max([*(look.band[1] for look in looks), report.interval[1] if report.interval else value])
