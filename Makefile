@@ -65,10 +65,10 @@ certify: $(READY)  ## check whether a submission with its own learning is exact 
 browser:  ## install Chromium, for the tests of pages
 	@apt-get install --yes --no-install-recommends chromium
 
-show: $(READY)  ## open the newest page  [REPORTS]
+show: $(READY)  ## open the newest page in a browser  [REPORTS]
 	@$(KIT) show $(call options)
 
-leaderboard: $(READY)  ## write a page per task with all scores  [REPORTS, OUT]
+leaderboard: $(READY)  ## write one page per task with all its scores  [REPORTS, OUT]
 	@$(KIT) leaderboard $(call options)
 
 tables: $(READY)  ## write the results of make compare into the README files

@@ -140,7 +140,7 @@ def run(path: Path, pools: Pools, models: int) -> Result:
 
 
 def run_on_seeds(path: Path, seeds: Sequence[Pools], models: int) -> Iterator[Result]:
-    """Score the submission at ``path`` on the pools of one seed after the other.
+    """Score the submission at ``path`` on each seed in turn.
 
     Raises:
         SubmissionError, MachineError: as for ``run``.
@@ -228,7 +228,7 @@ def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
 
 
 def compare_on_seeds(paths: list[Path], seeds: Sequence[Pools], models: int) -> Iterator[Comparison]:
-    """Score the submissions at ``paths`` on the pools of one seed after the other.
+    """Score the submissions at ``paths`` on each seed in turn.
 
     Raises:
         SubmissionError, InputError, MachineError: as for ``compare``.
@@ -240,13 +240,13 @@ def compare_on_seeds(paths: list[Path], seeds: Sequence[Pools], models: int) -> 
     if not seeds[0].task.why_no_retrained:
         # It shows how long a model takes.
         _ = seeds[0].original
-        seeds[0].progress.expect(plan(seeds, _readable(paths), models))
+        seeds[0].progress.expect(plan(seeds, _readable(paths), models, compared=True))
     for pools in seeds:
         yield _compared(paths, pools, models)
 
 
 def _readable(paths: Sequence[Path]) -> list[Submission]:
-    """The submissions at ``paths`` that can be read. What is wrong with the others is said when their turn comes."""
+    """The submissions at ``paths`` that can be read. Errors in the others are reported when they are run."""
     found = []
     for path in paths:
         with suppress(KitError):

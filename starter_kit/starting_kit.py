@@ -12,12 +12,12 @@
 # # A first look at machine unlearning
 #
 # A model was trained on everybody's data. One person asks to be forgotten. Retraining without that person's data is
-# the sure way, but it is slow. **Unlearning** changes the model that is there, in a fraction of the time, so that
-# nobody can tell it from a retrained one.
+# certain to work, but slow. **Unlearning** modifies the existing model in a fraction of the time. The goal is a model
+# that cannot be told from a retrained one.
 #
-# This notebook looks at a task, shows what retraining would change, shows why the obvious test misleads, and scores a
-# first method. It takes about three minutes on two cores. On Colab or Kaggle, clone the repository first and open
-# this notebook in its `starter_kit` folder.
+# This notebook introduces a task, shows what retraining changes and why the obvious test misleads, and scores a first
+# method. It takes about three minutes on two cores. On Colab or Kaggle, first clone the repository, run `pip install
+# --editable .` in it, and open this notebook in its `starter_kit` folder.
 
 # %%
 import json
@@ -43,8 +43,8 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## The task
 #
-# 1,797 handwritten digits by 14 writers. The writer of session 12 asks to be forgotten: the top row. The other row is
-# by writers who stay.
+# 1,797 handwritten digits by 14 writers. Writer 12 asks to be forgotten (top row). The bottom row shows writers who
+# stay.
 
 # %%
 task = tasks.load("digits")
@@ -58,9 +58,9 @@ for row, (name, examples) in zip(axes, (("forget", task.forget), ("retain", task
 plt.show()
 
 # %% [markdown]
-# ## What retraining would change
+# ## What retraining changes
 #
-# We train two models: the **original** on everything, and a **retrained** one without the forgotten writer.
+# We train five **original** models on everything, and five **retrained** ones without the forgotten writer.
 
 
 # %%
@@ -78,20 +78,23 @@ def logits(net, examples):
     return net(examples.inputs).numpy()
 
 
-original, retrained = trained(task.train, 0), trained(task.retain, 1)
+MODELS = 5
+originals = [trained(task.train, seed) for seed in range(MODELS)]
+retrained = [trained(task.retain, MODELS + seed) for seed in range(MODELS)]
 for name, examples in (("retain", task.retain), ("forget", task.forget), ("test", task.test)):
-    right = [(logits(net, examples).argmax(1) == examples.targets.numpy()).mean() for net in (original, retrained)]
-    print(f"{name:6}  original {right[0]:.3f}  retrained {right[1]:.3f}")
+    targets = examples.targets.numpy()
+    right = [[(logits(net, examples).argmax(1) == targets).mean() for net in pool] for pool in (originals, retrained)]
+    print(f"{name:6}  originals {np.mean(right[0]):.3f}  retrained {np.mean(right[1]):.3f}")
 
 # %% [markdown]
-# The retrained model makes mistakes on the forgotten writer's digits; the original makes none. A model that has
-# really forgotten should make *the same kind* of mistakes: no fewer, and no more. The judge looks at one number per
-# example, the **confidence** in the true class.
+# Retrained models make mistakes on the forgotten writer's digits; originals make none. A model that has really
+# forgotten should make *the same kind* of mistakes: neither fewer nor more. The judge looks at one number per example,
+# the **confidence** in the true class. Here it is for one model of each kind:
 
 # %%
 confidences = {
     name: logit_scaled_confidence(logits(net, task.forget), task.forget.targets.numpy())
-    for name, net in (("original", original), ("retrained", retrained))
+    for name, net in (("original", originals[0]), ("retrained", retrained[0]))
 }
 for name, values in confidences.items():
     plt.hist(values, bins=30, alpha=0.6, label=name)
@@ -102,8 +105,9 @@ plt.show()
 # %% [markdown]
 # ## Why the obvious test misleads
 #
-# The challenge's starting kit asks whether forget examples can be told from test examples by their losses. If not
-# (0.5), it says, the model has forgotten. But look at what it says about a model that has never seen the forget set:
+# The challenge's starting kit asks whether an attacker can tell forget examples from test examples by their losses. An
+# accuracy of 0.5 is meant to show that the model has forgotten. But here is the result for models that never saw the
+# forget set, with standard errors over the models:
 
 # %%
 from sklearn.linear_model import LogisticRegression  # noqa: E402
@@ -121,16 +125,18 @@ def attack(net):
     return cross_val_score(LogisticRegression(), samples, np.repeat([1, 0], size), cv=10).mean()
 
 
-print(f"original {attack(original):.2f}, retrained {attack(retrained):.2f}")
+for name, pool in (("originals", originals), ("retrained", retrained)):
+    found = [attack(net) for net in pool]
+    print(f"{name}: {np.mean(found):.3f} ± {np.std(found, ddof=1) / len(found) ** 0.5:.3f}")
 
 # %% [markdown]
-# The perfect answer looks worse than doing nothing: the forgotten writer is hard to read, and the attack sees that.
-# So the kit trains hundreds of retrained models, and asks of every single example whether unlearned models answer
-# like them.
+# Retraining, the ideal solution, looks worse than doing nothing: this writer's digits are hard to read, and the
+# attack picks that up. So the kit trains hundreds of retrained models, and checks, example by example, whether
+# unlearned models behave like them.
 #
 # ## A first method
 #
-# It fine-tunes on what is to be kept, for one pass at a high rate. Save it as a file, as you would for Kaggle.
+# It fine-tunes on the retain set for one epoch at a high learning rate. Save it as a file, as you would for Kaggle.
 
 # %%
 FIRST = '''"""Fine-tune on the retain set, for one pass at a high rate."""
@@ -154,22 +160,24 @@ def unlearning(net, retain, forget, val):
 '''
 folder = Path("out/notebook")
 folder.mkdir(parents=True, exist_ok=True)
-(folder / "first.py").write_text(FIRST)
+_ = (folder / "first.py").write_text(FIRST)
 
 # %% [markdown]
-# Score it with 64 models per pool. That is a quick look: 512 make an official score. In a terminal the same is `make
-# score SUBMISSION=out/notebook/first.py MODELS=64`.
+# Score it with 64 models per pool. That is a quick look; official scores use 512. The equivalent terminal command is
+# `make score SUBMISSION=out/notebook/first.py MODELS=64`.
 
 # %%
 options = ["--models", "64", "--out", str(folder / "first")]
 plain = {name: value for name, value in os.environ.items() if "COLOR" not in name} | {"TERM": "dumb"}
 command = [sys.executable, "-m", "scoring", "score", str(folder / "first.py"), *options]
-run = subprocess.run(command, capture_output=True, text=True, env=plain)
-print(run.stdout or run.stderr)
+with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=plain) as run:
+    for line in run.stdout or ():
+        print(line, end="")
+assert run.returncode == 0, "scoring failed; the lines above say why"
 
 # %% [markdown]
-# Read the score between its floor (the original, untouched: 0) and its ceiling (what exact retraining scores). Here
-# are the example that gives the method away most, and a typical one:
+# Read the score between its floor (the original, untouched: 0) and its ceiling (what exact retraining scores). Below:
+# the example that exposes the method most, and a typical one.
 
 # %%
 report = json.loads((folder / "first/report.json").read_text())
@@ -178,18 +186,18 @@ pools = {name: np.load(folder / f"first/{name}.npz")["forget_confidence"] for na
 order = epsilon.argsort()
 figure, axes = plt.subplots(1, 2, figsize=(10, 3))
 for axis, (name, example) in zip(axes, (("worst", order[-1]), ("typical", order[len(order) // 2])), strict=True):
-    bins = np.histogram_bin_edges(np.concatenate([pool[:, example] for pool in pools.values()]), 30)
-    for pool, values in pools.items():
-        axis.hist(values[:, example], bins, alpha=0.6, label=pool)
-    axis.set_title(f"{name}: example {example}, epsilon {epsilon[example]:.2f}")
+    bins = np.histogram_bin_edges(np.concatenate([values[:, example] for values in pools.values()]), 30)
+    for label, values in pools.items():
+        axis.hist(values[:, example], bins, alpha=0.6, label=label)
+    axis.set_title(f"{name}: example {report['examples'][example]['id']}, epsilon {epsilon[example]:.2f}")
     axis.legend()
 plt.show()
 
 # %% [markdown]
 # ## What to try next
 #
-# - Open `out/notebook/first/report.html`: every example, with the rule that gives it away.
-# - `make new NAME=mine` starts a file of your own; `make tune SUBMISSION=submissions/mine.py` searches its constants.
+# - Open `out/notebook/first/report.html`: every forget example, with the rule that exposes it.
+# - `make new NAME=mine` starts a file of your own; `make tune SUBMISSION=submissions/mine.py` tunes its constants.
 # - `make compare` ranks it among more than forty methods, the competition's winners among them.
 # - `TASK=faces` forgets a face, `TASK=authors` makes a language model forget an author.
 # - `make upload SUBMISSION=submissions/mine.py` sends the same file to Kaggle

@@ -52,8 +52,8 @@ class Task:
             where their logits fit into memory.
         same_start: whether a network begins with the same weights whatever the seed. Then only the order of batches
             tells two models apart.
-        show: how a forget example looks to a person: from the forget set and an index, a picture [H, W] or [H, W, 3] of
-            8-bit values, or words. None for what suits its inputs; see `views.py`.
+        show: renders one forget example for people: takes the forget set and an index, and returns a picture [H, W] or
+            [H, W, 3] of 8-bit values, or words. None chooses by the kind of input; see `views.py`.
         why_no_retrained: why no model can be trained without the forget set, if that is so. Then the network comes
             trained: the original is the network as it is, epsilon is undefined, and only accuracies are reported.
     """

@@ -13,11 +13,11 @@ LARGEST = 64
 """Pixels of the longer side."""
 
 MOST_VALUES = 8
-"""Of a row of a table that are shown."""
+"""How many values of a table row are shown."""
 
 
 def views(task: Task) -> list[View]:
-    """Each forget example of a task as a person would want to see it: as the task says, else as its inputs suggest."""
+    """Each forget example of a task for people: rendered by the task's ``show``, or by the kind of its inputs."""
     return [task.show(task.forget, index) for index in range(len(task.forget))] if task.show else usual(task.forget)
 
 

@@ -18,14 +18,14 @@ def new_command(
     origin: Annotated[
         Path | None,
         typer.Option(
-            "--from", parser=a_path, show_default="the template", help="A notebook or Python file to take it from."
+            "--from", parser=a_path, show_default="the template", help="The notebook or Python file to extract it from."
         ),
     ] = None,
 ) -> None:
     """Start submissions/NAME.py from the template, or from a notebook.
 
-    From a notebook it takes the function unlearning and what that needs: imports, helpers, constants. It says what it
-    left behind, and what nothing defines.
+    From a notebook, it copies the function unlearning and everything that it needs: imports, helpers, constants. It
+    lists what it left out, and undefined names.
     """
     with reporting_errors("Stopped."):
         if origin is None:
@@ -37,17 +37,17 @@ def new_command(
         taken = take(origin)
         check(SUBMISSIONS / f"{name}.py", taken.source)
         path = new(name, source=taken.source)
-        say(f"Took from {quoted(origin)}: {', '.join(taken.took)}.")
+        say(f"Copied from {quoted(origin)}: {', '.join(taken.took)}.")
         if taken.left:
-            say("Left behind:")
+            say("Left out:")
             for line in taken.left[:MOST_LINES]:
                 say(f"    {quoted(line, LONGEST_LINE)}")
             if len(taken.left) > MOST_LINES:
                 say(f"    and {len(taken.left) - MOST_LINES} more")
-        warn(f"Nothing defines {quoted(one)}, which the file uses." for one in taken.unresolved)
-        warn(f"A GPU is hard-wired, which fails without one: {quoted(one)}" for one in taken.hard_wired)
-        warn(f"It asks for the device before there is a network: {quoted(one)}" for one in taken.too_early)
-        say(f"Wrote {path}. Try it: make score SUBMISSION={path} MODELS=8 BACKEND=serial")
+        warn(f"The file uses {quoted(one)}, but nothing defines it." for one in taken.unresolved)
+        warn(f"This line needs a GPU: {quoted(one)}" for one in taken.hard_wired)
+        warn(f"This line uses the device before the network is known: {quoted(one)}" for one in taken.too_early)
+        say(f"Wrote {path}. Try it: make score SUBMISSION={path} MODELS=16")
 
 
 MOST_LINES, LONGEST_LINE = 20, 100

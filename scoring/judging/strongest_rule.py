@@ -1,4 +1,4 @@
-"""Which decision rule gives an example away most, and what it says: the evidence behind an epsilon."""
+"""The decision rule behind each example's epsilon."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,9 +15,9 @@ class Rule:
     """A rule that guesses the pool of a model from its confidence in one example.
 
     Attributes:
-        low, high: the confidences in nats between which the rule says one thing, both included; infinite if open.
-        inside: what it says there, "unlearned" or "retrained". Outside it says the other.
-        right: the share of the models of both pools of which it is right, in [0, 1].
+        low, high: bounds in nats, both included; infinite if there is none.
+        inside: the pool that it predicts between them. It predicts the other pool outside.
+        right: the share of all models that it classifies correctly, in [0, 1].
     """
 
     low: float

@@ -15,6 +15,7 @@ from scoring.reports.page.ranking import comparison_page
 from scoring.reports.pictures import picture_of_ranking
 from scoring.reports.place import write_together
 from scoring.reports.recording import record_of
+from scoring.reports.reproduce import compare_again
 from scoring.run import Comparison
 from starter_kit.errors import KitError, quoted
 
@@ -28,8 +29,10 @@ def record_of_comparison(compared: Comparison) -> ComparisonRecord:
     reports = [record_of(result) for result in compared.ranked]
     return ComparisonRecord(
         task=setting.task.name,
+        title=setting.task.title,
         seed=setting.seed,
         models=len(compared.reference.retrained),
+        command=compare_again(compared),
         ranking=reports,
         groups=compared.groups,
         band=compared.reference.ceiling.band,
@@ -40,7 +43,7 @@ def record_of_comparison(compared: Comparison) -> ComparisonRecord:
 
 
 def _listed(errors: Mapping[Path, KitError]) -> list[Failed]:
-    return [Failed(name=path.stem, reason=str(error)) for path, error in errors.items()]
+    return [Failed(name=path.stem, reason=str(error).replace(str(path), path.name)) for path, error in errors.items()]
 
 
 def table(compared: Comparison, record: ComparisonRecord, columns: Sequence[str] = ()) -> Table:

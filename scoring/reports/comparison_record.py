@@ -23,12 +23,14 @@ class ComparisonRecord(BaseModel):
 
     schema_version: Literal[7] = COMPARISON_SCHEMA
     task: str
+    title: str = Field(description="The task and the request in words.")
     seed: int
     models: int
+    command: str = Field(description="The command that reproduces it. Files outside the repository by name only.")
     ranking: list[Report]
     groups: dict[str, int] | None = Field(
-        description="The group of each submission, from 1 for the best. None can be told apart from the first of its "
-        "group."
+        description="The group of each submission, from 1 for the best. Scores in a group cannot be told apart from "
+        "the best of it."
     )
     band: tuple[float, float] = Field(description="Where an exact method scores in about 95 % of runs.")
     reference: dict[str, dict[str, float | None]] = Field(description="The figures of the ceiling and of the floor.")

@@ -56,7 +56,7 @@ def contents(result: Result, report: Report) -> dict[str, bytes]:
 
 
 def write(result: Result, report: Report, folder: Path) -> None:
-    """Put report.json, report.png and the judged outputs into ``folder``, all or none.
+    """Put the page, report.json, report.png and the judged outputs into ``folder``, all or none.
 
     Raises:
         MachineError: the folder cannot be created or written.

@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import os
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from statistics import mean
 
@@ -19,9 +21,13 @@ from scoring.reports.columns import Figures, accuracies_of, figures_of
 from scoring.reports.files import load_outputs
 from scoring.reports.notes import notes_on_models
 from scoring.reports.page.ranking import GROUPED, Entry, ranking_page
+from scoring.reports.page.render import link_to
 from scoring.reports.place import write_together
 from scoring.reports.record import Report
 from starter_kit.errors import InputError, quoted
+
+LONGEST_NAME = 100
+"""Of a page's file, without its ending."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +53,32 @@ def found_below(root: Path) -> tuple[list[Found], list[Apart]]:
     Raises:
         InputError: there is none.
     """
-    latest: dict[tuple[str, str, int, int, str], Found] = {}
+    latest: dict[tuple[str, _Kind, int, int, str], Found] = {}
     unreadable = []
-    for path in sorted(root.rglob("report.json"), key=lambda path: path.stat().st_mtime):
+    for path in sorted(_records(root), key=lambda path: path.stat().st_mtime):
         try:
             report = Report.model_validate_json(path.read_text(encoding="utf-8"))
         except (OSError, ValidationError, UnicodeDecodeError):
             unreadable.append(Apart(path.parent.name, "written by another version of the kit, or damaged", path.parent))
             continue
-        key = (report.task.name, report.task.sha256, report.run.models, report.run.seed, report.submission.name)
+        key = (report.task.name, _kind(report), report.rules.version, report.run.seed, report.submission.name)
+        latest.pop(key, None)
         latest[key] = Found(report, path.parent)
     if not latest:
         raise InputError(f"There is no report below {quoted(root)}. Run make score, or name another folder: REPORTS=")
     return list(latest.values()), unreadable
+
+
+def _records(root: Path) -> Iterator[Path]:
+    """Every report.json below a folder, also in folders that are linked to, each once."""
+    seen = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        if (place := os.path.realpath(folder)) in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        if "report.json" in names and (path := Path(folder, "report.json")).is_file():
+            yield path
 
 
 def by_task(found: Sequence[Found]) -> dict[str, list[Found]]:
@@ -72,13 +91,19 @@ def comparable(found: Sequence[Found]) -> tuple[list[Found], list[Apart]]:
     """The reports of a task that can be compared, and the others with the reason.
 
     Task, rules, request and number of models must be the same. The largest number of models is chosen, and of these
-    the task and request with most reports.
+    the task and request with most reports. Of a submission, the text that was scored last counts.
     """
     kinds = Counter(_kind(one.report) for one in found if one.report.rules.version == RULES_VERSION)
     chosen = max(kinds, key=lambda kind: (kind.models, kinds[kind]), default=None)
+    # The reports come in the order in which they were written.
+    text = {
+        one.report.submission.name: one.report.submission.sha256 for one in found if not _why_apart(one.report, chosen)
+    }
     together, apart = [], []
     for one in found:
         reason = _why_apart(one.report, chosen)
+        if not reason and one.report.submission.sha256 != text[one.report.submission.name]:
+            reason = "the submission has changed since"
         if reason:
             apart.append(Apart(f"{one.report.submission.name}, seed {one.report.run.seed}", reason, one.folder))
         else:
@@ -169,7 +194,7 @@ def _entry(name: str, some: Sequence[Found], group: int | None, pages: Path) -> 
         intervals={one.report.run.seed: one.report.interval for one in some},
         figures=_mean([figures_of(one.report) for one in some]),
         group=group,
-        link=os.path.relpath(page, pages) if page.exists() else None,
+        link=_link(page, pages),
     )
 
 
@@ -221,10 +246,16 @@ def table(together: Sequence[Found]) -> str:
     """The scores that can be compared, as CSV."""
     text = io.StringIO()
     rows = [dict(_line(one)) for one in together]
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _no_formula(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _no_formula(value: object) -> object:
+    """A cell that no spreadsheet computes: the names in it may be a stranger's."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
 
 
 def write(root: Path, folder: Path) -> list[Path]:
@@ -240,10 +271,12 @@ def write(root: Path, folder: Path) -> list[Path]:
     """
     found, unreadable = found_below(root)
     contents: dict[str, bytes] = {"results.jsonl": lines(found).encode()}
-    pages = []
+    pages: list[Path] = []
+    names: set[str] = set()
     for task, some in by_task(found).items():
         together, apart = comparable(some)
-        name = task.replace(":", "-")
+        name = _file_name(task, names)
+        names.add(name)
         unread = [one for one in unreadable if _lies_among(one, some, root)]
         contents[f"{name}.html"] = _page(task, name, together, [*apart, *unread], folder).encode()
         contents[f"{name}.csv"] = table(together).encode()
@@ -285,4 +318,11 @@ def _page(task: str, name: str, together: Sequence[Found], apart: Sequence[Apart
 
 
 def _link(page: Path, folder: Path) -> str | None:
-    return os.path.relpath(page, folder) if page.exists() else None
+    """How a page in a folder links to another page, if that is there."""
+    return link_to(os.path.relpath(page.resolve(), folder.resolve())) if page.exists() else None
+
+
+def _file_name(task: str, taken: Collection[str]) -> str:
+    """A file's name for a task's pages: no part of it can lead elsewhere, and no two tasks share it."""
+    name = re.sub(r"[^\w-]+", "-", task).strip("-")[:LONGEST_NAME] or "task"
+    return next(one for one in chain([name], (f"{name}-{number}" for number in count(2))) if one not in taken)

@@ -38,7 +38,7 @@ class Run(_Part):
     reference: str = Field(description="Digest of everything that decides the retrained pool.")
     isolated: bool = Field(description="Whether the submission ran in processes apart from the one that judges.")
     host: dict[str, str] = Field(description="The machine and the versions that computed the result.")
-    command: str = Field(description="What makes it again. A file outside of the checkout has no folder here.")
+    command: str = Field(description="The command that reproduces it. Files outside the repository by name only.")
 
 
 class RequestRecord(_Part):
@@ -145,23 +145,25 @@ class LearningRecord(_Part):
 
 
 class RuleRecord(_Part):
-    """A decision rule: what it says of a confidence between two bounds. Outside it says the other."""
+    """A decision rule: it predicts one pool for confidences between two bounds, and the other pool outside them."""
 
     low: float | None = Field(description="The lower bound in nats; null if there is none.")
     high: float | None = Field(description="The upper bound in nats; null if there is none.")
     inside: Literal["unlearned", "retrained"]
-    right: Share = Field(description="Of the models of both pools.")
+    right: Share = Field(description="The share of all models that it classifies correctly.")
 
 
 class ExampleRecord(_Part):
     """A forget example."""
 
     id: int = Field(description="Its number in the task's data.")
-    person: int = Field(description="Whose it is.")
+    person: int = Field(description="The number of the person whose it is.")
     label: str = Field(description="The true class, or the true answer.")
-    picture: str | None = Field(description="A small one, as a data URI; null if it is no picture.")
-    words: str | None = Field(description="What it is in words; null for a picture.")
-    rule: RuleRecord | None = Field(description="The one that gives it away most; null if no rule was valid or tried.")
+    picture: str | None = Field(description="A thumbnail as a data URI; null if the example is not a picture.")
+    words: str | None = Field(description="The example in words; null for a picture.")
+    rule: RuleRecord | None = Field(
+        description="The rule that best separates the pools on this example; null if no rule was valid or tried."
+    )
 
 
 class Said(_Part):
@@ -207,10 +209,10 @@ class Generated(_Part):
 class Relearning(_Part):
     """Accuracies on the other forget examples while models are trained on a few of them."""
 
-    steps: list[int]
-    unlearned: list[Share]
-    retrained: list[Share]
-    original: list[Share]
+    steps: list[int] = Field(min_length=1)
+    unlearned: list[Share] = Field(min_length=1)
+    retrained: list[Share] = Field(min_length=1)
+    original: list[Share] = Field(min_length=1)
 
 
 class QuickLookRecord(_Part):

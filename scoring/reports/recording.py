@@ -1,8 +1,6 @@
 """The record of a result: filled in from the outputs and the scores."""
 
-import shlex
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +41,11 @@ from scoring.reports.record import (
     TextRecord,
     Time,
 )
+from scoring.reports.reproduce import score_again
 from scoring.run import Judged, Result
 from scoring.running.host import host_kind
 from scoring.running.promise import Promise
 from scoring.running.unlearned import Learning
-from scoring.untrusted.checkpoints import Checkpoints
 from starter_kit.task import Task
 
 
@@ -68,7 +66,7 @@ def record_of(result: Result) -> Report:
             reference=reference.pools.identity.reference,
             isolated=reference.pools.backend.isolates,
             host=host_kind(setting.device),
-            command=_command(result),
+            command=score_again(result),
         ),
         rules=Rules(
             version=RULES_VERSION,
@@ -105,22 +103,6 @@ def record_of(result: Result) -> Report:
         details=made.details if made else {},
         notes=notes(result),
     )
-
-
-def _command(result: Result) -> str:
-    """How to make the report again, without telling where on this machine files lie."""
-    setting, path = result.reference.pools.setting, result.submission.path
-    inside = path.resolve().is_relative_to(Path.cwd())
-    shown = path.resolve().relative_to(Path.cwd()) if inside else path.name
-    options = {
-        "CHECKPOINTS" if isinstance(result.submission, Checkpoints) else "SUBMISSION": shlex.quote(str(shown)),
-        "TASK": setting.task.label,
-        "MODELS": len(result.reference.retrained),
-        "SEED": setting.seed,
-    }
-    if (examples := len(setting.task.forget)) != setting.task.theirs:
-        options["FORGET"] = examples
-    return " ".join(["make score", *(f"{name}={value}" for name, value in options.items())])
 
 
 def _guarantee(promise: Promise) -> GuaranteeRecord:

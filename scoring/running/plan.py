@@ -11,25 +11,27 @@ from scoring.running.progress import Stage
 from scoring.untrusted.submission import Submission
 
 
-def plan(seeds: Sequence[Pools], submissions: Sequence[Submission], models: int) -> list[Stage]:
+def plan(seeds: Sequence[Pools], submissions: Sequence[Submission], models: int, compared: bool = False) -> list[Stage]:
     """The pools that scoring submissions on each seed needs, in the order in which they are made.
 
-    Times are those of models that are stored. Without any, retraining a model takes as long as training the first
+    Estimates use the times of stored models. Without any, retraining a model takes as long as training the first
     original, and unlearning as long as the competition allows.
 
     Args:
         seeds: the pools of each seed.
         submissions: what is scored.
         models: per pool.
+        compared: whether they are compared, so that the task's ceiling is needed whatever they bring.
     """
     original = seeds[0].stored_original
     seconds = float(original.answers["seconds"][0]) if original else None
     found = []
     for pools in seeds:
         of_task = pools.of_task()
-        needed = models if all(one.learns for one in submissions) and submissions else models_needed(models)
-        found.append(of_task.stage("original", 1, OriginalJob(of_task.setting), seconds))
+        alone = len(submissions) == 1 and submissions[0].learns and not compared
+        needed = models if alone else models_needed(models)
         found.append(of_task.stage("retrained", needed, RetrainedJob(of_task.setting), seconds))
+        found.append(of_task.stage("original", 1, OriginalJob(of_task.setting), seconds))
         for submission in submissions:
             found += _stages_of(submission, pools.of(submission), models, seconds)
     return found

@@ -125,11 +125,11 @@ class Pools:
         stored = 0
         if job:
             rows = find_rows(self.store, self._prefix(name), key_of(job, self.setting.device))
-            there = rows.there(range(-(-models // job.size)))
-            stored = sum(min(job.size, models - index * job.size) for index in there)
-            made, _ = rows.read(there[:1])
+            made, _ = rows.read(range(-(-models // job.size)))
+            stored = sum(min(job.size, models - index * job.size) for index in made)
             seconds = next((float(row["seconds"].mean()) for row in made.values()), seconds)
-        return Stage(name, models, stored, None if seconds is None else seconds / (self.workers or cores()))
+        per_model = None if seconds is None else seconds / (self.workers or cores())
+        return Stage(name, models, stored, per_model, self.setting.seed)
 
     def has_run(self, submission: Submission) -> bool:
         """Whether the submission's first run is stored."""
@@ -180,12 +180,12 @@ class Pools:
         return found if found and (found.difference or len(rows) == pairs) else None
 
     def runs_of(self, submission: Submission, original: Original) -> UnlearnedJob:
-        """What runs the submission on the original."""
+        """The job that runs the submission on the original."""
         limit = self._limit(original, TIMES_TRAINING)
         return UnlearnedJob(self.setting, submission, original, limit, isolated=self.backend.isolates)
 
     def own_job(self, pool: Literal["retrained", "unlearned"], limit: float = 0.0) -> OwnJob:
-        """What makes a pool of a submission's own learning."""
+        """The job that trains a pool with the submission's own learning."""
         return OwnJob(self.setting, pool, limit, isolated=self.backend.isolates)
 
     def _certificate_job(self, limit: float = 0.0) -> CertificateJob:
@@ -225,7 +225,7 @@ class Pools:
             def finished() -> int:
                 return sum(map(models_in, done))
 
-            with self.progress.pool(name, models, finished(), unit) as show:
+            with self.progress.pool(name, models, finished(), unit, self.setting.seed) as show:
 
                 def report(index: int, share: float) -> None:
                     shares[index] = share

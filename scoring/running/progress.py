@@ -13,7 +13,7 @@ from rich.text import Text
 from starter_kit.errors import plain, quoted
 
 WIDTH = 30
-"""Of a pool's name: that of the longest submission."""
+"""Of the column of names: that of the longest submission."""
 
 
 LONGEST_NAME = 80
@@ -37,12 +37,14 @@ class Stage:
         models: how many it has.
         stored: how many of them are there already, with parts of others.
         seconds: about how long each takes, on all workers together; None if nothing is known yet.
+        seed: the run's.
     """
 
     name: str
     models: int
     stored: float
     seconds: float | None
+    seed: int = 0
 
     @property
     def missing(self) -> float:
@@ -51,9 +53,9 @@ class Stage:
 
 
 class Progress:
-    """On a terminal one bar for the whole command, with the time left; everywhere a line when a pool is complete.
+    """On a terminal, one bar for the whole command with the time left. Everywhere, one line per finished pool.
 
-    Where the output is no terminal, a line a minute says how far a pool is.
+    Where the output is no terminal, a line per minute says how far a pool is.
     """
 
     def __init__(self, console: Console) -> None:
@@ -72,21 +74,26 @@ class Progress:
         self._stages, self._passed = list(stages), 0
 
     @contextmanager
-    def pool(self, name: str, models: int, stored: int, unit: str = "models") -> Iterator[Callable[[float], None]]:
+    def pool(
+        self, name: str, models: int, stored: int, unit: str = "models", seed: int = 0
+    ) -> Iterator[Callable[[float], None]]:
         """Show a pool of ``models`` being made, of which some are ``stored`` already.
 
         It gives a function to call with the number of finished models, which may count parts of others. ``unit`` names
         them, in the plural.
         """
-        names = [stage.name for stage in self._stages[self._passed :]]
-        expected = name in names
-        # Stages of submissions that failed are passed over. What was not expected lies between two stages.
-        begin = self._passed + (names.index(name) if expected else 0)
+        keys = [(stage.name, stage.seed) for stage in self._stages]
+        place = keys.index((name, seed)) if (name, seed) in keys else -1
+        # Stages of submissions that failed are passed over. What was not expected, and what comes again, lies between
+        # two stages.
+        expected = place >= self._passed
+        begin = place if expected else self._passed
         rest = self._stages[begin + expected :]
         guess = self._stages[begin].seconds if expected else None
         before = sum(stage.models for stage in self._stages[:begin])
         total = sum(stage.models for stage in self._stages) or models
-        shown = quoted(name, LONGEST_NAME)
+        several = len({stage.seed for stage in self._stages}) > 1
+        shown = quoted(name, LONGEST_NAME) + (f", seed {seed}" if several else "")
         start = last_line = perf_counter()
         with self._bar(shown, total) as (bar, task):
 
@@ -105,8 +112,8 @@ class Progress:
         self._passed = begin + expected
         seconds = perf_counter() - start
         made = models - stored
-        how = f"{made} made in {duration(seconds)}" if made else "all found in the store"
-        found = f", {stored} found in the store" if made and stored else ""
+        how = f"{made} made in {duration(seconds)}" if made else "all stored"
+        found = f", {stored} already stored" if made and stored else ""
         self.say(f"{shown:<{WIDTH}} {models:>4} {unit if models > 1 else unit.removesuffix('s'):<6}   {how}{found}")
 
     @contextmanager
@@ -137,18 +144,16 @@ def duration(seconds: float) -> str:
 
 
 def plan_of(stages: Sequence[Stage]) -> str:
-    """What a command will make, and how long that takes, in a sentence."""
+    """What a command will make, how long that takes, and what is stored, in a line."""
     models, missing = sum(stage.models for stage in stages), sum(stage.missing for stage in stages)
     if not missing:
-        return f"{models:,} models, all there already."
-    to_make = [f"{stage.missing:,} {quoted(stage.name)}" for stage in stages if stage.missing]
-    if len(to_make) > MOST_NAMED:
-        to_make = [f"{missing:,}"]
-    stored = models - missing
-    there = f"; {stored:,} {'is' if stored == 1 else 'are'} there already" if stored else ""
+        return f"All {models:,} models are stored."
+    names = dict.fromkeys(stage.name for stage in stages if stage.missing)
+    to_make = [f"{sum(one.missing for one in stages if one.name == name):,} {quoted(name)}" for name in names]
+    listed = f" ({', '.join(to_make)})" if len(to_make) <= MOST_NAMED else ""
     seconds = _seconds_of(stages)
     about = "" if seconds is None else f", about {duration(seconds)}"
-    return f"{models:,} models{about}: {', '.join(to_make)} to make{there}."
+    return f"To make: {missing:,} models{listed}{about}. Stored: {models - missing:,}."
 
 
 def _seconds_of(stages: Sequence[Stage]) -> float | None:

@@ -82,10 +82,6 @@ class Rows:
                 rows[index] = row
         return rows, damaged
 
-    def there(self, indices: Iterable[int]) -> list[int]:
-        """Those of these indices that have a file, which is not read."""
-        return [index for index in indices if self._path(index).is_file()]
-
     def write(self, index: int, row: Row) -> None:
         """Keep a finished row. Raises ``MachineError`` if the disk does not accept it."""
         buffer = io.BytesIO()

@@ -1,8 +1,11 @@
 """Pages of several submissions: comparisons and leaderboards."""
 
 import csv
+import html
 import json
+import os
 import re
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -57,7 +60,7 @@ def test_the_leaderboard_has_a_row_per_submission_and_a_dot_per_seed(reports, tm
     assert rows["good"].count("<circle") == 2
     assert "0.0550" in rows["good"]
     assert rows["good"].count('class="interval"') == 2
-    assert 'href="../reports/seed-0/good/report.html"' in text
+    assert 'href="./../reports/seed-0/good/report.html"' in text
 
 
 def test_what_cannot_be_compared_stands_apart_with_the_reason(reports, tmp_path):
@@ -108,6 +111,64 @@ def test_the_ceiling_and_the_floor_have_figures(reports, tmp_path):
         assert f"<td>{accuracy.forget:.3f}</td>" in row
 
 
+@pytest.mark.parametrize("task", ["../../evil", "/evil", "", "a" * 300, "digits:100", "digits-100", "ziffern ä#%"])
+def test_a_task_of_any_name_has_its_own_files_in_the_folder(tmp_path, task):
+    """A report may be a stranger's."""
+    for number, name in enumerate(("digits:100", task)):
+        made = named("good", 0.05)
+        source = made.task.model_copy(update={"name": name})
+        write(tmp_path / f"reports/{number}", made.model_copy(update={"task": source}))
+    pages = leaderboard.write(tmp_path / "reports", tmp_path / "a/b/board")
+    assert len({*pages}) == len({"digits:100", task})
+    assert all(page.is_file() and page.parent == tmp_path / "a/b/board" for page in pages)
+    assert {path.name for path in tmp_path.iterdir()} == {"reports", "a"}
+
+
+def test_links_lead_to_folders_of_any_name(tmp_path):
+    hostile = ("c#d", "e%20f", "g?h", "javascript:alert(1)", "plain", 'quo"te')
+    for number, name in enumerate(hostile):
+        write(tmp_path / "reports" / name, named(f"good{number}", 0.05))
+    # The page lies in a folder that is linked to.
+    (tmp_path / "far/away").mkdir(parents=True)
+    (tmp_path / "board").symlink_to(tmp_path / "far/away")
+    (page,) = leaderboard.write(tmp_path / "reports", tmp_path / "board")
+    links = [html.unescape(link) for link in re.findall(r'<a href="([^"]*report.html)"', page.read_text())]
+    assert len(links) == len(hostile)
+    for link in links:
+        assert link.startswith("./")
+        assert (page.resolve().parent / unquote(link)).is_file()
+
+
+def test_a_submission_that_was_edited_between_seeds_is_not_averaged(tmp_path):
+    for seed, text in ((0, "old"), (1, "new")):
+        made = named("good", (0.01, 0.15)[seed], seed)
+        source = made.submission.model_copy(update={"sha256": text})
+        write(tmp_path / f"reports/{seed}", made.model_copy(update={"submission": source}))
+        os.utime(tmp_path / f"reports/{seed}/report.json", (seed, seed))
+    (page,) = leaderboard.write(tmp_path / "reports", tmp_path / "board")
+    assert [float(row["score"]) for row in table_of(tmp_path / "board/digits.csv")] == [0.15]
+    assert "good, seed 0</a>: the submission has changed since" in page.read_text()
+
+
+def test_reports_with_other_judges_and_names_of_formulas_are_tabulated(tmp_path):
+    write(tmp_path / "reports/one", named("=HYPERLINK(1)", 0.05))
+    made = named("good", 0.04)
+    write(tmp_path / "reports/two", made.model_copy(update={"judges": {**made.judges, "newest": 0.5}}))
+    leaderboard.write(tmp_path / "reports", tmp_path / "board")
+    rows = {row["submission"]: row for row in table_of(tmp_path / "board/digits.csv")}
+    assert set(rows) == {"'=HYPERLINK(1)", "good"}
+    assert rows["good"]["newest"] == "0.5"
+
+
+def test_reports_in_linked_folders_are_found_once(reports, tmp_path):
+    (reports / "linked").symlink_to(tmp_path / "elsewhere")
+    (reports / "loop").symlink_to(reports)
+    write(tmp_path / "elsewhere/third", named("third", 0.02))
+    leaderboard.write(reports, tmp_path / "board")
+    names = [row["submission"] for row in table_of(tmp_path / "board/digits.csv")]
+    assert sorted(names) == ["bad", "bad", "good", "good", "third"]
+
+
 def test_tables_and_lines_have_every_score(reports, tmp_path):
     leaderboard.write(reports, tmp_path / "board")
     rows = table_of(tmp_path / "board/digits.csv")
@@ -134,6 +195,8 @@ def test_a_folder_without_reports_is_an_error(tmp_path):
 def comparison(**changes):
     figures = {"score": 0.2, "retain": 1.0, "forget": 0.9, "test": 0.99}
     return ComparisonRecord(
+        title="digits",
+        command="make compare",
         task="digits",
         seed=0,
         models=64,

@@ -23,6 +23,8 @@ def write(tmp_path):
 
     def written(reports):
         record = ComparisonRecord(
+            title="digits",
+            command="make compare",
             task="digits",
             seed=0,
             models=64,

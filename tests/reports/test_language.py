@@ -42,6 +42,8 @@ def one(name, score, **changes):
 
 def write(folder, reports, seed=0):
     record = ComparisonRecord(
+        title="digits",
+        command="make compare",
         task="any",
         seed=seed,
         models=64,

@@ -28,6 +28,8 @@ def written(tmp_path, **changes) -> str:
     plain = report()
     one: Report = plain.model_copy(update={"run": plain.run.model_copy(update={"host": HOST}), **changes})
     record = ComparisonRecord(
+        title="digits",
+        command="make compare",
         task="digits",
         seed=0,
         models=64,

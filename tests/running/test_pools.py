@@ -140,7 +140,7 @@ def test_what_is_stored_is_found_again_and_gives_the_same_bits(store, tmp_path, 
     shutil.copytree(store, copy)
     pools = make_pools(copy)
     first, again = pools.retrained(4), make_pools(copy).retrained(4)
-    assert "all found in the store" in capsys.readouterr().err
+    assert "all stored" in capsys.readouterr().err
     np.testing.assert_array_equal(first.forget_confidence, again.forget_confidence)
 
 
@@ -151,7 +151,7 @@ def test_every_run_of_a_submission_is_found_again(store, tmp_path, capsys):
     submission = read(Path("submissions/identity.py"))
     runs = [make_pools(copy).unlearned(submission, 10).outputs for _ in range(2)]
     assert np.isnan(runs[0].retraining_seconds).sum() == 2
-    assert "10 models   all found in the store" in capsys.readouterr().err
+    assert "10 models   all stored" in capsys.readouterr().err
     np.testing.assert_array_equal(runs[0].seconds, runs[1].seconds)
 
 

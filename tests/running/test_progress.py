@@ -30,8 +30,8 @@ def test_a_line_is_left_when_a_pool_is_complete(terminal):
         pass
     written = console.file.getvalue()
     assert "mine                              8 models   5 made in" in written
-    assert ", 3 found in the store" in written
-    assert "original                          1 model    all found in the store" in written
+    assert ", 3 already stored" in written
+    assert "original                          1 model    all stored" in written
     assert ("8/8" in written) == terminal
 
 
@@ -49,9 +49,9 @@ STAGES = [Stage("original", 1, 1, 2.0), Stage("retrained", 512, 0, 0.1), Stage("
 
 
 def test_the_plan_says_what_is_made_and_how_long_it_takes():
-    assert plan_of(STAGES) == "1,025 models, about 1 min 42 s: 512 retrained, 256 mine to make; 257 are there already."
-    assert plan_of([Stage("mine", 8, 8, None)]) == "8 models, all there already."
-    assert plan_of([Stage("mine", 8, 0, None)]) == "8 models: 8 mine to make.", "no time that nobody knows"
+    assert plan_of(STAGES) == "To make: 768 models (512 retrained, 256 mine), about 1 min 42 s. Stored: 257."
+    assert plan_of([Stage("mine", 8, 8, None)]) == "All 8 models are stored."
+    assert plan_of([Stage("mine", 8, 0, None)]) == "To make: 8 models (8 mine). Stored: 0.", "no time that nobody knows"
 
 
 def test_one_bar_shows_the_whole_command_and_the_time_that_all_of_it_takes():
@@ -88,22 +88,31 @@ def test_without_a_terminal_a_line_comes_now_and_then(monkeypatch):
     assert re.match(r"mine +4 of 8 models +0\.\d+ s left", lines[0])
 
 
-def test_seeds_have_pools_of_the_same_names_and_a_pool_that_failed_is_passed_over():
+def test_each_seed_has_its_pools_and_one_that_failed_is_passed_over():
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
     progress = Progress(console)
-    progress.expect([Stage(name, 10, 0, 2.0) for name in ("retrained", "bad", "mine") * 2])
+    progress.expect([Stage(name, 10, 0, 2.0, seed) for seed in (0, 1) for name in ("retrained", "bad", "mine")])
     left = []
-    for name in ("retrained", "mine", "retrained", "mine"):
+    # One comes again, found in the store; it is not that of the next seed.
+    for name, seed, stored in (
+        ("retrained", 0, 0),
+        ("mine", 0, 0),
+        ("retrained", 0, 10),
+        ("retrained", 1, 0),
+        ("mine", 1, 0),
+    ):
         console.file.seek(0)
         console.file.truncate()
-        with progress.pool(name, models=10, stored=0) as show:
+        with progress.pool(name, models=10, stored=stored, seed=seed) as show:
             time.sleep(0.15)
-            show(0)
+            show(stored)
             time.sleep(0.15)
-        left += re.findall(rf"{name} .* 0/10 (.*) left", console.file.getvalue())[-1:]
-    assert left == ["2 min 0 s", "1 min 20 s", "1 min 0 s", "20 s"]
+        left += re.findall(rf"{name}, seed {seed} .* \d+/10 (.*) left", console.file.getvalue())[-1:]
+    assert [one.strip() for one in left] == ["2 min 0 s", "1 min 20 s", "1 min 0 s", "1 min 0 s", "20 s"]
 
 
 def test_a_plan_of_many_pools_counts_their_models():
     many = [Stage(f"method_{number}", 10, 0, 1.0) for number in range(20)]
-    assert plan_of(many) == "200 models, about 3 min 20 s: 200 to make."
+    assert plan_of(many) == "To make: 200 models, about 3 min 20 s. Stored: 0."
+    seeds = [Stage("mine", 10, 0, 1.0, seed) for seed in range(3)]
+    assert plan_of(seeds) == "To make: 30 models (30 mine), about 30 s. Stored: 0."

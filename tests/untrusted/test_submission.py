@@ -121,7 +121,7 @@ def test_an_exception_in_run_k(kit, written, tmp_path):
     result = kit("score", path)
     assert result.exit_code == 0
     assert "5 made in" in result.stderr
-    assert "3 found in the store" in result.stderr
+    assert "3 already stored" in result.stderr
 
 
 def test_each_run_starts_from_the_original_with_fresh_globals(kit, written):

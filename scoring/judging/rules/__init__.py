@@ -4,7 +4,7 @@ Each file here defines one rule family, by its errors::
 
     error_counts(positive, negative) -> (false_positives, false_negatives)
 
-and the families of the official score also say which rule it is that an entry stands for::
+and the families of the official score also return the rule behind an entry::
 
     interval(positive, negative, index) -> (low, high, whether the first pool is inside)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 40
-"""Of the histograms of an example's confidences."""
+"""Per histogram of confidences."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,22 @@ def overlap(
         width, height: in pixels.
     """
     both = np.concatenate([unlearned, retrained])
-    edges = np.histogram_bin_edges(both, BINS)
+    low, high = float(both.min()), float(both.max())
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        # Bins as narrow as that have no width.
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, BINS + 1)
     counts = [np.histogram(pool, edges)[0] for pool in (unlearned, retrained)]
     x = Axis(float(edges[0]), float(edges[-1]), 0, width)
     y = Axis(0, max(int(one.max()) for one in counts), height, 1)
     pixels = [x.at(float(edge)) for edge in edges]
     paths = [steps(one, pixels, height, y) for one in counts]
-    low, high = (None if bound is None else min(max(x.at(bound), 0.0), float(width)) for bound in bounds)
-    return Overlap(paths[0], paths[1], low, high, float(both.min()), float(both.max()))
+    lower, upper = (None if bound is None else min(max(x.at(bound), 0.0), float(width)) for bound in bounds)
+    return Overlap(paths[0], paths[1], lower, upper, float(both.min()), float(both.max()))
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round numbers between two others, a few of them."""
+    """A few round tick values in a range."""
     if not high > low:
         return [low]
     raw = (high - low) / most

@@ -7,7 +7,7 @@ from statistics import mean
 from scoring.reports.columns import COLUMNS, Figures, figures_of, shown
 from scoring.reports.comparison_record import ComparisonRecord
 from scoring.reports.page.drawing import Axis, ticks
-from scoring.reports.page.render import render
+from scoring.reports.page.render import link_to, render
 
 GROUPED = "Scores in a group cannot be told apart from the best of that group (95\u00a0%, for all pairs together)."
 """How to read groups."""
@@ -144,7 +144,7 @@ def comparison_page(record: ComparisonRecord, notes: Sequence[str]) -> str:
             intervals={record.seed: report.interval},
             figures=figures_of(report),
             group=groups.get(name),
-            link=f"{name}/report.html",
+            link=link_to(f"{name}/report.html"),
         )
         for report in record.ranking
     ]
@@ -152,15 +152,13 @@ def comparison_page(record: ComparisonRecord, notes: Sequence[str]) -> str:
         Entry(name, {record.seed: figures["score"] or 0.0}, {}, figures, reference=True)
         for name, figures in record.reference.items()
     ]
-    names = [*(entry.name for entry in entries if not entry.reference), *(one.name for one in unranked)]
-    compared = " ".join(f"submissions/{name}.py" for name in sorted(names))
     return ranking_page(
-        title=f"Submissions on {record.task}",
+        title=f"Submissions on {record.title}",
         subtitle=f"seed {record.seed}, {record.models} models per pool",
         lead=GROUPED if groups else "",
         entries=entries,
         band=record.band,
-        command=f'make compare TASK={record.task} MODELS={record.models} SEED={record.seed} SUBMISSIONS="{compared}"',
+        command=record.command,
         notes=notes,
         apart=[(one.name, one.reason, None) for one in unranked],
     )

@@ -4,12 +4,14 @@ import base64
 import hashlib
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 
 
 def render(template: str, **values: object) -> str:
-    """The page that a template of this folder makes of these values. They are escaped."""
+    """The page of a template of this folder; values are escaped."""
     here = files(__package__)
     style, script = (here.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     policy = (
@@ -17,6 +19,11 @@ def render(template: str, **values: object) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     return _templates().get_template(template).render(style=style, script=script, policy=policy, **values)
+
+
+def link_to(path: str) -> str:
+    """A relative path as a link: its characters mean themselves, and its first part is no protocol."""
+    return "./" + quote(Path(path).as_posix())
 
 
 @cache
@@ -31,5 +38,5 @@ def _templates() -> jinja2.Environment:
 
 
 def _digest(text: str) -> str:
-    """What a policy calls a text that may stand in the page."""
+    """The hash by which the policy allows a text in the page."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
