@@ -15,13 +15,13 @@ FOLDER = Path(__file__).with_name("screenshots")
 REPORT = ROOT / "out/reports/digits/seed-0/64-models/comparison/finetune/report.html"
 LEADERBOARD = ROOT / "out/leaderboard/digits.html"
 PARTS = {
-    "score": (REPORT, "header", 335),
+    "score": (REPORT, "header", 320),
     "examples": (REPORT, "section[aria-labelledby=examples]", 560),
     "leaderboard": (LEADERBOARD, "body", 800),
 }
 """The page, the part of it that is shown, and how much of its height."""
 
-WIDTH, HEIGHT, COLOURS = 1180, 800, 255
+WIDTH, HEIGHT, ABOVE, COLOURS = 1180, 800, 16, 255
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
             box = page.locator(selector).bounding_box()
             assert box is not None, f"{path} has no {selector}"
             picture = FOLDER / f"{name}.png"
-            clip = {"x": 0, "y": box["y"], "width": WIDTH, "height": height}
+            clip = {"x": 0, "y": max(0, box["y"] - ABOVE), "width": WIDTH, "height": height}
             page.screenshot(path=picture, clip=clip, full_page=True)
             with Image.open(picture) as image:
                 image.convert("RGB").quantize(COLOURS).save(picture, optimize=True)
