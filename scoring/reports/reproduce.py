@@ -40,5 +40,5 @@ def _shown(path: Path) -> str:
 
 
 def _as_value(text: str) -> str:
-    """A value that neither the shell nor make expands."""
-    return shlex.quote(text.replace("$", "$$"))
+    """A value that the shell does not expand. The Makefile does not expand any."""
+    return shlex.quote(text)
