@@ -5,134 +5,26 @@ import io
 import json
 import os
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
 from statistics import mean
-
-from pydantic import ValidationError
 
 from scoring.judging.groups import groups
 from scoring.judging.interval import Spread, mean_of, spread_of
 from scoring.judging.score import RULES_VERSION
 from scoring.reports.columns import Figures, accuracies_of, figures_of
 from scoring.reports.files import load_outputs
+from scoring.reports.found import Apart, Found, by_task, comparable, found_below
 from scoring.reports.notes import notes_on_models
 from scoring.reports.page.ranking import GROUPED, Entry, ranking_page
 from scoring.reports.page.render import link_to
 from scoring.reports.place import write_together
 from scoring.reports.record import Report
-from starter_kit.errors import InputError, quoted
+from starter_kit.errors import InputError
 
 LONGEST_NAME = 100
 """Of a page's file, without its ending."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A report and its folder."""
-
-    report: Report
-    folder: Path
-
-
-@dataclass(frozen=True)
-class Apart:
-    """A report that cannot be compared with the others of its task, and why."""
-
-    name: str
-    reason: str
-    folder: Path
-
-
-def found_below(root: Path) -> tuple[list[Found], list[Apart]]:
-    """All readable reports below a folder, and the unreadable ones. If a score occurs twice, the latest is kept.
-
-    Raises:
-        InputError: there is none.
-    """
-    latest: dict[tuple[str, _Kind, int, int, str], Found] = {}
-    unreadable = []
-    for path in sorted(_records(root), key=lambda path: path.stat().st_mtime):
-        try:
-            report = Report.model_validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValidationError, UnicodeDecodeError):
-            unreadable.append(Apart(path.parent.name, "written by another version of the kit, or damaged", path.parent))
-            continue
-        key = (report.task.name, _kind(report), report.rules.version, report.run.seed, report.submission.name)
-        latest.pop(key, None)
-        latest[key] = Found(report, path.parent)
-    if not latest:
-        raise InputError(f"There is no report below {quoted(root)}. Run make score, or name another folder: REPORTS=")
-    return list(latest.values()), unreadable
-
-
-def _records(root: Path) -> Iterator[Path]:
-    """Every report.json below a folder, also in folders that are linked to, each once."""
-    seen = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
-        if (place := os.path.realpath(folder)) in seen:
-            folders.clear()
-            continue
-        seen.add(place)
-        if "report.json" in names and (path := Path(folder, "report.json")).is_file():
-            yield path
-
-
-def by_task(found: Sequence[Found]) -> dict[str, list[Found]]:
-    """The reports of each task, by its name."""
-    names = sorted({one.report.task.name for one in found})
-    return {name: [one for one in found if one.report.task.name == name] for name in names}
-
-
-def comparable(found: Sequence[Found]) -> tuple[list[Found], list[Apart]]:
-    """The reports of a task that can be compared, and the others with the reason.
-
-    Task, rules, request and number of models must be the same. The largest number of models is chosen, and of these
-    the task and request with most reports. Of a submission, the text that was scored last counts.
-    """
-    kinds = Counter(_kind(one.report) for one in found if one.report.rules.version == RULES_VERSION)
-    chosen = max(kinds, key=lambda kind: (kind.models, kinds[kind]), default=None)
-    # The reports come in the order in which they were written.
-    text = {
-        one.report.submission.name: one.report.submission.sha256 for one in found if not _why_apart(one.report, chosen)
-    }
-    together, apart = [], []
-    for one in found:
-        reason = _why_apart(one.report, chosen)
-        if not reason and one.report.submission.sha256 != text[one.report.submission.name]:
-            reason = "the submission has changed since"
-        if reason:
-            apart.append(Apart(f"{one.report.submission.name}, seed {one.report.run.seed}", reason, one.folder))
-        else:
-            together.append(one)
-    return together, apart
-
-
-@dataclass(frozen=True)
-class _Kind:
-    models: int
-    task: str
-    examples: int
-
-
-def _kind(report: Report) -> _Kind:
-    return _Kind(report.run.models, report.task.sha256, report.request.examples)
-
-
-def _why_apart(report: Report, chosen: _Kind | None) -> str:
-    kind = _kind(report)
-    if report.rules.version != RULES_VERSION or chosen is None:
-        return f"scored under rules version {report.rules.version}, not {RULES_VERSION}"
-    if kind.models != chosen.models:
-        return f"{kind.models} models per pool instead of {chosen.models}"
-    if kind.examples != chosen.examples:
-        return f"{kind.examples} examples to forget instead of {chosen.examples}"
-    if kind.task != chosen.task:
-        return "the task has changed since"
-    return ""
 
 
 def entries(together: Sequence[Found], pages: Path) -> list[Entry]:
@@ -153,7 +45,8 @@ def _groups(of_name: Mapping[str, Sequence[Found]]) -> dict[str, int]:
     """The groups of the submissions that have all seeds: the mean over others may be higher for its originals alone."""
     every = seeds_of([one for some in of_name.values() for one in some])
     complete = {name: some for name, some in of_name.items() if seeds_of(some) == every}
-    spreads = {name: spread for name, some in complete.items() if (spread := _spread(some))}
+    of_task = {one.report.run.seed: one.folder for some in of_name.values() for one in some if _by_recipe(one)}
+    spreads = {name: spread for name, some in complete.items() if (spread := _spread(some, of_task))}
     return groups(spreads) if len(spreads) > 1 else {}
 
 
@@ -206,13 +99,23 @@ def _mean(figures: Sequence[Figures]) -> Figures:
     return found
 
 
-def _spread(some: Sequence[Found]) -> Spread | None:
-    """How far chance moves the mean score; None where the judged outputs are not there."""
+def _spread(some: Sequence[Found], of_task: Mapping[int, Path]) -> Spread | None:
+    """How far chance moves the mean score; None where the judged outputs are not there.
+
+    Args:
+        some: a submission's reports, one per seed.
+        of_task: by seed, a folder with retrained models of the task's recipe. Accuracies are held against these, also
+            those of a submission with its own learning.
+    """
     spreads = []
     for one in some:
+        folder = one.folder if _by_recipe(one) else of_task.get(one.report.run.seed)
+        if folder is None:
+            return None
         try:
-            pools = [load_outputs(one.folder / f"{pool}.npz") for pool in ("unlearned", "retrained")]
-            spreads.append(spread_of(pools[0], pools[1], value=one.report.unlearned.score.value))
+            places = one.folder / "unlearned.npz", one.folder / "retrained.npz", folder / "retrained.npz"
+            unlearned, retrained, accuracy = map(load_outputs, places)
+            spreads.append(spread_of(unlearned, retrained, accuracy, value=one.report.unlearned.score.value))
         except (InputError, ValueError):
             return None
     return mean_of(spreads)
@@ -302,7 +205,7 @@ def _page(task: str, name: str, together: Sequence[Found], apart: Sequence[Apart
     if any(row.group for row in rows):
         lead.append(GROUPED)
         if any(row.group is None for row in rows if not row.reference):
-            lead.append("Submissions that lack a seed have no group.")
+            lead.append("A submission without a group lacks a seed, or outputs to compare.")
     shown = f"{models} models per pool, {'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
     return ranking_page(
         title=f"Leaderboard: {task}",

@@ -91,7 +91,7 @@ def test_a_submission_that_lacks_a_seed_has_no_group(tmp_path):
     row = re.compile(r'<tr data-group="(\d*)".*?<th scope="row">(?:<a [^>]*>)?(\w+)', re.DOTALL)
     found = {name: group for group, name in row.findall(page.read_text())}
     assert found == {"all": "1", "far": "2", "half": "", "ceiling": "", "floor": ""}
-    assert "Submissions that lack a seed have no group." in page.read_text()
+    assert "A submission without a group lacks a seed, or outputs to compare." in page.read_text()
 
 
 def test_scores_under_old_rules_alone_are_not_ranked(tmp_path):

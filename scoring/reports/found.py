@@ -1,0 +1,118 @@
+"""The reports below a folder, and which of them can be compared."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from scoring.judging.score import RULES_VERSION
+from scoring.reports.record import Report
+from starter_kit.errors import InputError, quoted
+
+
+@dataclass(frozen=True)
+class Found:
+    """A report and its folder."""
+
+    report: Report
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A report that cannot be compared with the others of its task, and why."""
+
+    name: str
+    reason: str
+    folder: Path
+
+
+def found_below(root: Path) -> tuple[list[Found], list[Apart]]:
+    """All readable reports below a folder, and the unreadable ones. If a score occurs twice, the latest is kept.
+
+    Raises:
+        InputError: there is none.
+    """
+    latest: dict[tuple[str, _Kind, int, int, str], Found] = {}
+    unreadable = []
+    for path in sorted(_records(root), key=lambda path: path.stat().st_mtime):
+        try:
+            report = Report.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValidationError, UnicodeDecodeError):
+            unreadable.append(Apart(path.parent.name, "written by another version of the kit, or damaged", path.parent))
+            continue
+        key = (report.task.name, _kind(report), report.rules.version, report.run.seed, report.submission.name)
+        latest.pop(key, None)
+        latest[key] = Found(report, path.parent)
+    if not latest:
+        raise InputError(f"There is no report below {quoted(root)}. Run make score, or name another folder: REPORTS=")
+    return list(latest.values()), unreadable
+
+
+def _records(root: Path) -> Iterator[Path]:
+    """Every report.json below a folder, also in folders that are linked to, each once."""
+    seen = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        if (place := os.path.realpath(folder)) in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        if "report.json" in names and (path := Path(folder, "report.json")).is_file():
+            yield path
+
+
+def by_task(found: Sequence[Found]) -> dict[str, list[Found]]:
+    """The reports of each task, by its name."""
+    names = sorted({one.report.task.name for one in found})
+    return {name: [one for one in found if one.report.task.name == name] for name in names}
+
+
+def comparable(found: Sequence[Found]) -> tuple[list[Found], list[Apart]]:
+    """The reports of a task that can be compared, and the others with the reason.
+
+    Task, rules, request and number of models must be the same. The largest number of models is chosen, and of these
+    the task and request with most reports. Of a submission, the text that was scored last counts.
+    """
+    kinds = Counter(_kind(one.report) for one in found if one.report.rules.version == RULES_VERSION)
+    chosen = max(kinds, key=lambda kind: (kind.models, kinds[kind]), default=None)
+    # The reports come in the order in which they were written.
+    text = {
+        one.report.submission.name: one.report.submission.sha256 for one in found if not _why_apart(one.report, chosen)
+    }
+    together, apart = [], []
+    for one in found:
+        reason = _why_apart(one.report, chosen)
+        if not reason and one.report.submission.sha256 != text[one.report.submission.name]:
+            reason = "the submission has changed since"
+        if reason:
+            apart.append(Apart(f"{one.report.submission.name}, seed {one.report.run.seed}", reason, one.folder))
+        else:
+            together.append(one)
+    return together, apart
+
+
+@dataclass(frozen=True)
+class _Kind:
+    models: int
+    task: str
+    examples: int
+
+
+def _kind(report: Report) -> _Kind:
+    return _Kind(report.run.models, report.task.sha256, report.request.examples)
+
+
+def _why_apart(report: Report, chosen: _Kind | None) -> str:
+    kind = _kind(report)
+    if report.rules.version != RULES_VERSION or chosen is None:
+        return f"scored under rules version {report.rules.version}, not {RULES_VERSION}"
+    if kind.models != chosen.models:
+        return f"{kind.models} models per pool instead of {chosen.models}"
+    if kind.examples != chosen.examples:
+        return f"{kind.examples} examples to forget instead of {chosen.examples}"
+    if kind.task != chosen.task:
+        return "the task has changed since"
+    return ""
