@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -31,9 +31,6 @@ from scoring.cli.score_commands import INTERRUPTED, folder_for, summarise
 from scoring.cli.values import a_path
 from scoring.judging.score import OFFICIAL_MODELS
 from starter_kit.errors import InputError, plain, quoted
-
-if TYPE_CHECKING:
-    pass
 
 
 def compare_command(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,9 +20,6 @@ from scoring.cli.options import (
 from scoring.cli.score_commands import INTERRUPTED
 from scoring.cli.values import a_path
 from starter_kit.errors import InputError, MachineError, quoted
-
-if TYPE_CHECKING:
-    pass
 
 
 def export_command(

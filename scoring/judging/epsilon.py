@@ -76,16 +76,31 @@ def strongest_epsilons(
     epsilons = np.full(examples, EPSILON_CAP)
     undecided = 0
     for example, (ours, theirs) in enumerate(zip(unlearned.T.copy(), retrained.T.copy(), strict=True)):
-        narrow, wide = sorted([np.ptp(ours), np.ptp(theirs)])
-        if wide == 0 or narrow / wide < COLLAPSED_RANGE_RATIO:
+        if not (pools := oriented(ours, theirs)):
             continue
-        positive, negative = (theirs, ours) if np.median(theirs) > np.median(ours) else (ours, theirs)
         strongest = DISCARDED
         for family in families:
-            false_positives, false_negatives = family.error_counts(positive, negative)
+            false_positives, false_negatives = family.error_counts(*pools)
             strongest = max(strongest, float(table.take(false_positives * (models + 1) + false_negatives).max()))
         if strongest == DISCARDED:
             undecided += 1
         else:
             epsilons[example] = min(strongest, EPSILON_CAP)
     return epsilons, undecided
+
+
+def oriented(
+    ours: NDArray[np.float64], theirs: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The confidences of both pools in an example, those with the larger median first.
+
+    Args:
+        ours, theirs: [N] finite confidences, N >= 2.
+
+    Returns:
+        The same two arrays; None if one pool's range is less than a hundredth of the other's, so no rule is tried.
+    """
+    narrow, wide = sorted([np.ptp(ours), np.ptp(theirs)])
+    if wide == 0 or narrow / wide < COLLAPSED_RANGE_RATIO:
+        return None
+    return (theirs, ours) if np.median(theirs) > np.median(ours) else (ours, theirs)

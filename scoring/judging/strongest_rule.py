@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.judging.epsilon import COLLAPSED_RANGE_RATIO, epsilon_of_rates
+from scoring.judging.epsilon import DISCARDED, epsilon_table, oriented
 from scoring.judging.score import DELTA, RULES
 
 
@@ -36,28 +36,27 @@ def strongest_rules(unlearned: NDArray[np.float64], retrained: NDArray[np.float6
     Returns:
         One per example; None where no rule was tried, because a pool has collapsed, or none was valid.
     """
-    return [_strongest(*example) for example in zip(unlearned.T.copy(), retrained.T.copy(), strict=True)]
-
-
-def _strongest(unlearned: NDArray[np.float64], retrained: NDArray[np.float64]) -> Rule | None:
     models = len(unlearned)
-    narrow, wide = sorted([np.ptp(unlearned), np.ptp(retrained)])
-    if wide == 0 or narrow / wide < COLLAPSED_RANGE_RATIO:
+    table = epsilon_table(models, DELTA)
+    return [_strongest(*example, models, table) for example in zip(unlearned.T.copy(), retrained.T.copy(), strict=True)]
+
+
+def _strongest(
+    unlearned: NDArray[np.float64], retrained: NDArray[np.float64], models: int, table: NDArray[np.float32]
+) -> Rule | None:
+    if not (pools := oriented(unlearned, retrained)):
         return None
     names: list[Literal["unlearned", "retrained"]] = ["unlearned", "retrained"]
-    if np.median(retrained) > np.median(unlearned):
+    if pools[0] is retrained:
         names.reverse()
-    pools = {"unlearned": unlearned, "retrained": retrained}
-    positive, negative = (pools[name] for name in names)
-    best, strongest = None, -1.0
+    best, strongest = None, DISCARDED
     for family in RULES["official"]:
-        errors = family.error_counts(positive, negative)
-        fpr, fnr = (np.asarray(count, np.float32) / np.float32(models) for count in errors)
-        epsilon = np.nan_to_num(epsilon_of_rates(fpr, fnr, DELTA), nan=-1, posinf=np.inf)
+        false_positives, false_negatives = family.error_counts(*pools)
+        epsilon = table.take(false_positives * (models + 1) + false_negatives)
         index = int(epsilon.argmax())
         if epsilon[index] > strongest:
             strongest = float(epsilon[index])
-            low, high, first = family.interval(positive, negative, index)
-            right = 1 - (int(errors[0][index]) + int(errors[1][index])) / (2 * models)
+            low, high, first = family.interval(*pools, index)
+            right = 1 - (int(false_positives[index]) + int(false_negatives[index])) / (2 * models)
             best = Rule(low, high, names[0] if first else names[1], right)
     return best

@@ -78,13 +78,12 @@ def comparable(found: Sequence[Found]) -> tuple[list[Found], list[Apart]]:
     """
     kinds = Counter(_kind(one.report) for one in found if one.report.rules.version == RULES_VERSION)
     chosen = max(kinds, key=lambda kind: (kind.models, kinds[kind]), default=None)
+    reasons = [_why_apart(one.report, chosen) for one in found]
+    submissions = [one.report.submission for one in found]
     # The reports come in the order in which they were written.
-    text = {
-        one.report.submission.name: one.report.submission.sha256 for one in found if not _why_apart(one.report, chosen)
-    }
+    text = {one.name: one.sha256 for one, reason in zip(submissions, reasons, strict=True) if not reason}
     together, apart = [], []
-    for one in found:
-        reason = _why_apart(one.report, chosen)
+    for one, reason in zip(found, reasons, strict=True):
         if not reason and one.report.submission.sha256 != text[one.report.submission.name]:
             reason = "the submission has changed since"
         if reason:
