@@ -1,7 +1,6 @@
 """The whole flow, top to bottom: from a submission to its score, with a floor and a ceiling beside it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,9 +9,8 @@ from numpy.typing import NDArray
 
 from scoring.judging.audit import audit_epsilon
 from scoring.judging.by_models import QuickLook, score_by_models
-from scoring.judging.ceiling import Ceiling, halves, models_needed
+from scoring.judging.ceiling import Ceiling, models_needed
 from scoring.judging.certificate import Certificate
-from scoring.judging.groups import groups
 from scoring.judging.interval import FEWEST_MODELS, Spread, spread_of
 from scoring.judging.judges import verdicts
 from scoring.judging.outputs import Outputs
@@ -23,11 +21,7 @@ from scoring.running.promise import Promise, promised
 from scoring.running.unlearned import Unlearned
 from scoring.untrusted.checkpoints import Checkpoints, find
 from scoring.untrusted.submission import Submission, read
-from starter_kit.contract import read_source
-from starter_kit.errors import InputError, KitError, UnsuitedError, quoted
-
-REFERENCE_ROWS = ("ceiling", "floor")
-"""The rows of a comparison that are no submissions."""
+from starter_kit.errors import InputError, quoted
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,28 +100,6 @@ class Alone:
     after: Outputs
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """The results of several submissions.
-
-    Attributes:
-        reference: the pools that all are held against.
-        ranked: the results, best score first.
-        groups: the group of each of them, by name: none can be told apart from the first of its group. None if the
-            models are too few.
-        failed: the errors of the other submissions, by their paths.
-        unsuited: what those say that do not work on this task.
-        judged: what other judges say of "ceiling" (half of the retrained models against the other half) and "floor".
-    """
-
-    reference: Reference
-    ranked: list[Result]
-    groups: dict[str, int] | None
-    failed: dict[Path, KitError]
-    unsuited: dict[Path, UnsuitedError]
-    judged: dict[str, dict[str, float | None]]
-
-
 def run(path: Path, pools: Pools, models: int) -> Result:
     """Score the submission at ``path``, which is read and checked before anything is trained.
 
@@ -177,6 +149,7 @@ def run_alone(path: Path, pools: Pools, models: int) -> Alone:
     if pools.backend.isolates and not pools.has_run(submission):
         pools.execute(submission)
     before = pools.originals(1)
+    pools.progress.expect(plan([pools], [submission], models))
     return Alone(submission, pools, before, pools.unlearned(submission, models).outputs)
 
 
@@ -213,73 +186,6 @@ def run_checkpoints(path: Path, pools: Pools, models: int) -> Result:
     pools.progress.expect(plan([pools], [], models))
     reference = prepare(pools, models)
     return _result(checkpoints, unlearned, reference)
-
-
-def compare(paths: list[Path], pools: Pools, models: int) -> Comparison:
-    """Score the submissions at ``paths`` one after the other. One that fails does not stop the others.
-
-    Raises:
-        SubmissionError: one of the files does not exist.
-        InputError: two files have the same name, or one has the name of a reference row.
-        MachineError: the reference pools could not be made.
-    """
-    (comparison,) = compare_on_seeds(paths, [pools], models)
-    return comparison
-
-
-def compare_on_seeds(paths: list[Path], seeds: Sequence[Pools], models: int) -> Iterator[Comparison]:
-    """Score the submissions at ``paths`` on each seed in turn.
-
-    Raises:
-        SubmissionError, InputError, MachineError: as for ``compare``.
-    """
-    paths = _different_names(paths)
-    for path in paths:
-        if not path.is_file():
-            read_source(path)  # It raises and says which file may have been meant, before hours of work.
-    if not seeds[0].task.why_no_retrained:
-        # It shows how long a model takes.
-        _ = seeds[0].original
-        seeds[0].progress.expect(plan(seeds, _readable(paths), models, compared=True))
-    for pools in seeds:
-        yield _compared(paths, pools, models)
-
-
-def _readable(paths: Sequence[Path]) -> list[Submission]:
-    """The submissions at ``paths`` that can be read. Errors in the others are reported when they are run."""
-    found = []
-    for path in paths:
-        with suppress(KitError):
-            found.append(read(path))
-    return found
-
-
-def _compared(paths: list[Path], pools: Pools, models: int) -> Comparison:
-    reference = prepare(pools, models)
-    results: list[Result] = []
-    failed: dict[Path, KitError] = {}
-    unsuited: dict[Path, UnsuitedError] = {}
-    for path in paths:
-        try:
-            submission = read(path)
-            own = prepare(pools.of(submission), models) if submission.learns else reference
-            results.append(judge(submission, own))
-        except UnsuitedError as error:
-            unsuited[path] = error
-        except KitError as error:
-            failed[path] = error
-    ranked = sorted(results, key=lambda result: -result.unlearned.score.value)
-    judged = {
-        "ceiling": verdicts(*halves(reference.retrained, 0)),
-        "floor": verdicts(reference.floor.outputs, reference.retrained),
-    }
-    return Comparison(reference, ranked, groups_of(ranked), failed, unsuited, judged)
-
-
-def groups_of(results: list[Result]) -> dict[str, int] | None:
-    """The group of each submission, by name; None if the models are too few to tell any apart."""
-    spreads = {result.submission.name: result.spread for result in results if result.spread}
-    return groups(spreads) if len(spreads) == len(results) else None
 
 
 def prepare(pools: Pools, models: int) -> Reference:
@@ -351,16 +257,3 @@ def _result(submission: Submission | Checkpoints, unlearned: Outputs, reference:
         audit=audit_epsilon(*pools, delta=DELTA),
         proved=float(audit_epsilon(*pools, delta=DELTA, simultaneous=True).max()),
     )
-
-
-def _different_names(paths: list[Path]) -> list[Path]:
-    """The paths without repetitions, if each row of the table will have a name of its own."""
-    files = {path.resolve(): path for path in paths}
-    by_name: dict[str, Path] = {}
-    for path in files.values():
-        if path.stem in REFERENCE_ROWS:
-            raise InputError(f"{path} has the name of a reference row of the table. Rename it to compare it.")
-        if path.stem in by_name:
-            raise InputError(f"{by_name[path.stem]} and {path} have the same name. Rename one of them to compare them.")
-        by_name[path.stem] = path
-    return list(files.values())

@@ -19,6 +19,7 @@ FLOORS = (
     "scoring.jobs",
     "scoring.running",
     "scoring.run",
+    "scoring.compare",
     "scoring.tuning",
     "scoring.reports",
     "scoring.rehearsal",

@@ -60,7 +60,7 @@ def compare_command(
     Writes a page (comparison.html), comparison.json, comparison.png and a report per submission. A failing submission
     is listed with its error; the others go on, and the exit code is 1.
     """
-    from scoring import run
+    from scoring.compare import compare_on_seeds
     from scoring.reports import comparison
     from scoring.reports import seeds as summary
     from scoring.reports.columns import COLUMNS
@@ -80,7 +80,7 @@ def compare_command(
         for folder in folders:
             check_place(folder, files)
         compared = []
-        for found, folder in zip(run.compare_on_seeds(paths, pools, models), folders, strict=True):
+        for found, folder in zip(compare_on_seeds(paths, pools, models), folders, strict=True):
             compared.append(found)
             record = comparison.record_of_comparison(found)
             comparison.write(found, record, folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from scoring.compare import Comparison
 from scoring.reports import files
 from scoring.reports.columns import COLUMNS, figures_of, reference_rows, shown, usual
 from scoring.reports.comparison_record import ComparisonRecord, Failed
@@ -16,7 +17,6 @@ from scoring.reports.pictures import picture_of_ranking
 from scoring.reports.place import write_together
 from scoring.reports.recording import record_of
 from scoring.reports.reproduce import compare_again
-from scoring.run import Comparison
 from starter_kit.errors import KitError, quoted
 
 WIDEST_NAME = 22

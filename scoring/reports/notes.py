@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from scoring.compare import Comparison
 from scoring.jobs.setting import Setting
 from scoring.judging.interval import FEWEST_MODELS
 from scoring.judging.score import OFFICIAL_MODELS, largest_epsilon
 from scoring.judging.time import BUDGET, ratio_of
 from scoring.reports import CONTRADICTED
 from scoring.reports.text import NO_ROUGE, lacks_rouge
-from scoring.run import Comparison, Reference, Result
+from scoring.run import Reference, Result
 from starter_kit.errors import quoted
 
 DIVERGED = 0.5

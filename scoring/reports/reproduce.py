@@ -3,8 +3,9 @@
 import shlex
 from pathlib import Path
 
+from scoring.compare import Comparison
 from scoring.jobs.setting import Setting
-from scoring.run import Comparison, Result
+from scoring.run import Result
 from scoring.untrusted.checkpoints import Checkpoints
 
 

@@ -8,8 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from scoring import run
 from scoring.cli.options import pools_of
+from scoring.compare import compare_on_seeds
 from scoring.reports import comparison
 from scoring.reports.language import with_tables
 from starter_kit.contract import brings_learning
@@ -53,7 +53,7 @@ def compare_on_true_rows(models: int) -> None:
     (pools,) = pools_of("authors-concept", None, None, "cpu", (0,), ROOT / "out/store", None, "processes")
     task = replace(pools.task, name=f"{pools.task.name}-listed", request="")
     listed = replace(pools, setting=replace(pools.setting, task=task))
-    compared = run.compare([SUBMISSIONS / f"{name}.py" for name in LISTED], listed, models)
+    (compared,) = compare_on_seeds([SUBMISSIONS / f"{name}.py" for name in LISTED], [listed], models)
     comparison.write(compared, comparison.record_of_comparison(compared), REPORTS / "listed")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.run import REFERENCE_ROWS
+from scoring.compare import REFERENCE_ROWS
 from starter_kit.errors import InputError
 from starter_kit.new import new
 from tests.conftest import MODELS

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scoring.run import compare_on_seeds, run_on_seeds
+from scoring.compare import compare_on_seeds
+from scoring.run import run_on_seeds
 from scoring.running.plan import plan
 from scoring.untrusted.submission import read
 from tests.conftest import MODELS, make_pools
@@ -69,6 +70,13 @@ def test_models_of_a_submissions_own_learning_are_counted(store):
 def test_a_comparison_of_submissions_that_learn_needs_the_tasks_ceiling(store):
     found = plan([make_pools(store)], [read(Path("submissions/sisa.py"))], MODELS, compared=True)
     assert [one.models for one in found] == [16, 1, 16, MODELS]
+
+
+def test_a_task_without_retrained_models_plans_none(store):
+    pools = make_pools(store)
+    task = replace(pools.task, why_no_retrained="they come trained")
+    found = plan([replace(pools, setting=replace(pools.setting, task=task))], [read(FINETUNE)], MODELS)
+    assert [one.name for one in found] == ["original", "finetune"]
 
 
 def test_damaged_rows_are_not_counted(tmp_path):
