@@ -8,22 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-
 from starter_kit.contract import REQUIRED
 from starter_kit.errors import InputError, SubmissionError, quoted
+from starter_kit.notebook_cells import code_of, with_plain_ends
 from starter_kit.source import parsed, read
+from starter_kit.statements import Statement
 
 HOOK = REQUIRED[0]
-
-DEVICE_NAMES = ("device", "DEVICE")
-"""What notebooks call the device. The function's network says which one it really is."""
-
-TIMING = ("%%time", "%%timeit", "%%capture", "%%prun")
-"""Magics of a cell whose code is Python."""
-
-COMMAND = re.compile(r"\s*[%!?]|.*\?\s*$|\s*[\w.]+\s*=\s*[!%]")
-"""A line that only a notebook understands."""
 
 CELL_MARK = re.compile(r"# (%%|In\[)")
 """What separates the cells of a notebook that is kept as a script."""
@@ -60,13 +51,13 @@ def take(path: Path) -> Taken:
         InputError: there is no such file, it is no notebook, or it defines no function ``unlearning``.
         SubmissionError: it is not Python, or what was taken would not be.
     """
-    text = _code_of(path) if path.suffix == ".ipynb" else _with_plain_ends(read(path))
+    text = code_of(path) if path.suffix == ".ipynb" else with_plain_ends(read(path))
     statements = parsed(path, text).body
     hooks = [node for node in statements if isinstance(node, ast.FunctionDef) and node.name == HOOK]
     if not hooks or not _parameters(hooks[-1]):
         raise InputError(f"{quoted(path)} does not define {HOOK}(net, retain, forget, val) at its top level.")
     # Of several definitions, Python uses the last.
-    known = [_Statement.of(node) for node in statements if node not in hooks[:-1]]
+    known = [Statement.of(node) for node in statements if node not in hooks[:-1]]
     hook = next(one for one in known if one.node is hooks[-1])
     chosen, needed = _needed(known, hook)
     lines = text.split("\n")
@@ -97,130 +88,7 @@ def _check_that_it_is_python(path: Path, source: str) -> None:
         ) from error
 
 
-def _code_of(path: Path) -> str:
-    """The code cells of a notebook as one text.
-
-    Raises:
-        InputError: it cannot be read, or is no notebook.
-        SubmissionError: a cell is not Python; the message says which.
-    """
-    try:
-        with path.open(encoding="utf-8") as file:
-            notebook = nbformat.read(file, as_version=4)
-        cells = [_with_plain_ends(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
-    except OSError as error:
-        raise InputError(f"Cannot read {quoted(path)}: {error.strerror}.") from error
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError, nbformat.reader.NotJSONError) as error:
-        raise InputError(f"{quoted(path)} is not a notebook.") from error
-    except nbformat.ValidationError as error:
-        raise InputError(f"{quoted(path)} is not a notebook.") from error
-    plain = [_plain(cell) for cell in cells]
-    for number, cell in enumerate(plain, start=1):
-        parsed(Path(f"{path} (code cell {number})"), cell)
-    return "\n\n".join(plain)
-
-
-def _with_plain_ends(text: str) -> str:
-    """A text whose lines all end alike."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _plain(cell: str) -> str:
-    """A cell as Python: commands to the notebook become ``pass``, other languages are dropped.
-
-    A line that begins with % or ! may also be part of an expression or of a string. So only cells that are not Python
-    as they are get changed.
-    """
-    lines = cell.split("\n")
-    if lines[0].startswith(TIMING):
-        lines = lines[1:]
-    elif lines[0].startswith("%%"):
-        return ""
-    if _is_python("\n".join(lines)):
-        return "\n".join(lines)
-    return "\n".join(f"{line[: len(line) - len(line.lstrip())]}pass" if COMMAND.match(line) else line for line in lines)
-
-
-def _is_python(text: str) -> bool:
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
-
-
-@dataclass(frozen=True, eq=False)
-class _Statement:
-    """A statement at the top of a file.
-
-    Attributes:
-        node: its tree.
-        binds: names that it defines, or may define; "*" for what nobody can tell.
-        changes: names whose values it changes, as ``cfg["lr"] = 0.1`` and ``cfg.update(lr=0.1)`` do.
-        reads: global names that it reads, at once or in its functions.
-    """
-
-    node: ast.stmt
-    binds: frozenset[str]
-    changes: frozenset[str]
-    reads: frozenset[str]
-
-    @classmethod
-    def of(cls, node: ast.stmt) -> "_Statement":
-        """What a statement does to names."""
-        table = symtable.symtable(ast.unparse(node), "statement", "exec")
-        star = isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
-        binds = {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
-        return cls(
-            node,
-            frozenset({"*"} if star else binds | _globals_set(table)),
-            frozenset(_changed(node)),
-            frozenset(_globals_read(table)),
-        )
-
-    @property
-    def imports(self) -> bool:
-        """Whether it imports something, and does nothing else."""
-        return isinstance(self.node, ast.Import | ast.ImportFrom)
-
-    @property
-    def device(self) -> str | None:
-        """The name that it gives to the device, if that is all that it does."""
-        (name, *others) = [*self.binds, None]
-        simple = isinstance(self.node, ast.Assign | ast.AnnAssign | ast.If) and others == [None]
-        return name if simple and name in DEVICE_NAMES else None
-
-
-def _globals_set(table: symtable.SymbolTable) -> set[str]:
-    """Names that functions declare global and set."""
-    found = set()
-    for child in table.get_children():
-        found |= {one.get_name() for one in child.get_symbols() if one.is_declared_global() and one.is_assigned()}
-        found |= _globals_set(child)
-    return found
-
-
-def _globals_read(table: symtable.SymbolTable) -> set[str]:
-    """Global names that are read, in this scope and in those inside it."""
-    top = table.get_type() == "module"
-    found = {one.get_name() for one in table.get_symbols() if one.is_referenced() and (top or one.is_global())}
-    return found.union(*map(_globals_read, table.get_children()))
-
-
-def _changed(node: ast.stmt) -> Iterator[str]:
-    """Names to whose items or attributes a statement assigns, or whose methods it calls."""
-    targets = [*getattr(node, "targets", ()), getattr(node, "target", None)]
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        targets = [node.value.func]
-    for target in targets:
-        part = target
-        while isinstance(part, ast.Attribute | ast.Subscript):
-            part = part.value
-        if isinstance(part, ast.Name) and part is not target:
-            yield part.id
-
-
-def _needed(known: Sequence[_Statement], hook: _Statement) -> tuple[list[_Statement], set[str]]:
+def _needed(known: Sequence[Statement], hook: Statement) -> tuple[list[Statement], set[str]]:
     """The statements that the hook needs, in their order, and the names for which they are needed.
 
     What runs the hook is not among them: that is the notebook's own loop over models.
@@ -260,7 +128,7 @@ def _names_at_once(node: ast.AST) -> Iterator[str]:
 
 
 def _written(
-    one: _Statement, known: Sequence[_Statement], lines: list[str], needed: set[str], devices: set[str] | None
+    one: Statement, known: Sequence[Statement], lines: list[str], needed: set[str], devices: set[str] | None
 ) -> str:
     """A statement as it stands in the notebook, with the comment above it; the device follows the network.
 
@@ -279,7 +147,7 @@ def _written(
         future = getattr(node, "module", None) == "__future__"
         if len(names) < len(node.names) and not future:
             return ast.unparse(_importing(node, names))
-    first, last = _first_number(node), node.end_lineno or node.lineno
+    first, last = _first_number(node), _last_number(node)
     if any(
         other is not one and _first_number(other.node) <= last and first <= _last_number(other.node) for other in known
     ):
@@ -309,8 +177,9 @@ def _with_device(text: str, devices: set[str]) -> str:
     """The text of the hook, which begins by asking the network for its device."""
     (function,) = ast.parse(text).body
     assert isinstance(function, ast.FunctionDef)
-    if function.body[0].lineno == function.lineno:
-        # A body on the line of its head.
+    first = function.body[0]
+    if text.split("\n")[first.lineno - 1][: first.col_offset].strip() and not getattr(first, "decorator_list", []):
+        # A body on the last line of its head.
         text = ast.unparse(function)
         (function,) = ast.parse(text).body
         assert isinstance(function, ast.FunctionDef)
@@ -339,10 +208,10 @@ def _with_device(text: str, devices: set[str]) -> str:
     return "\n".join([*lines[: start - 1], *asked, *lines[start - 1 :]])
 
 
-def _joined(chosen: Sequence[_Statement], parts: Sequence[str]) -> str:
+def _joined(chosen: Sequence[Statement], parts: Sequence[str]) -> str:
     """The parts of a file: imports and constants close together, functions and classes apart."""
     text = ""
-    previous: _Statement | None = None
+    previous: Statement | None = None
     for one, part in zip(chosen, parts, strict=True):
         if previous is not None:
             apart = any(isinstance(each.node, ast.FunctionDef | ast.ClassDef) for each in (previous, one))

@@ -44,6 +44,8 @@ FLOORS_OF_THE_STARTER_KIT = (
     "starter_kit.imports",
     "starter_kit.source",
     "starter_kit.contract",
+    "starter_kit.notebook_cells",
+    "starter_kit.statements",
     "starter_kit.template",
     "starter_kit.from_notebook",
     "starter_kit.new",
