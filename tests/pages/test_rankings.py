@@ -139,6 +139,16 @@ def test_links_lead_to_folders_of_any_name(tmp_path):
         assert (page.resolve().parent / unquote(link)).is_file()
 
 
+def test_reports_of_a_task_that_has_changed_stand_apart(tmp_path):
+    for number, digest in enumerate(("new", "new", "old")):
+        made = named(f"good{number}", 0.05)
+        source = made.task.model_copy(update={"sha256": digest})
+        write(tmp_path / f"reports/{number}", made.model_copy(update={"task": source}))
+    (page,) = leaderboard.write(tmp_path / "reports", tmp_path / "board")
+    assert len(table_of(tmp_path / "board/digits.csv")) == 2
+    assert "good2, seed 0</a>: the task has changed since" in page.read_text()
+
+
 def test_a_submission_that_was_edited_between_seeds_is_not_averaged(tmp_path):
     for seed, text in ((0, "old"), (1, "new")):
         made = named("good", (0.01, 0.15)[seed], seed)

@@ -193,6 +193,40 @@ def test_the_device_is_that_of_the_network(notebook, body):
     assert names["unlearning"](torch.nn.Linear(1, 1, device=device), None, None, None) == (device, device)
 
 
+def test_what_would_be_no_python_is_refused(notebook):
+    hook = "def unlearning(net, a, b, c):\n    if True:\n        global device\n    return device"
+    with pytest.raises(SubmissionError, match="unlearning cannot be extracted as it stands"):
+        take(notebook(["device = 'cuda'", hook]))
+
+
+def test_a_body_on_the_last_line_of_a_long_head(notebook):
+    function = "def unlearning(net, a,\n               b, c): return device"
+    taken = take(notebook(["device = 'cuda'", function]))
+    names = {}
+    exec(compile(taken.source, "mine.py", "exec"), names)
+    assert names["unlearning"](torch.nn.Linear(1, 1), None, None, None) == torch.device("cpu")
+
+
+def test_the_command_warns_of_what_it_cannot_resolve(notebook, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "submissions").mkdir()
+    constants = "\n".join(f"print({number})" for number in range(25))
+    cells = [
+        constants,
+        "DEVICE = 'cuda'",
+        "def helper(x=DEVICE):\n    return x",
+        HEAD + "helper(net.cuda())\n    return missing",
+    ]
+    result = CliRunner().invoke(app, ["new", "mine", "--from", str(notebook(cells))])
+    assert result.exit_code == 0, result.stderr
+    assert "The file uses missing, but nothing defines it." in result.stderr
+    assert "This line needs a GPU: helper(net.cuda())" in result.stderr
+    assert "This line uses the device before the network is known: def helper(x=DEVICE):" in result.stderr
+    assert "print(19)" in result.stdout
+    assert "print(20)" not in result.stdout
+    assert "and 5 more" in result.stdout
+
+
 def test_a_cell_that_is_not_python_is_named(notebook):
     with pytest.raises(SubmissionError, match=r"\(code cell 2\), line 1"):
         take(notebook(["import torch", "1 +", HEAD + "pass"]))
