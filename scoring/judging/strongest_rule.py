@@ -15,7 +15,7 @@ class Rule:
     """A rule that guesses the pool of a model from its confidence in one example.
 
     Attributes:
-        low, high: bounds in nats, both included; infinite if there is none.
+        low, high: bounds in nats, both included; ``high`` may be infinite.
         inside: the pool that it predicts between them. It predicts the other pool outside.
         right: the share of all models that it classifies correctly, in [0, 1].
     """

@@ -60,5 +60,5 @@ def _data_uri(picture: NDArray[np.uint8]) -> str:
 
 
 def _rule(rule: Rule) -> RuleRecord:
-    low, high = (bound if math.isfinite(bound) else None for bound in (rule.low, rule.high))
-    return RuleRecord(low=low, high=high, inside=rule.inside, right=rule.right)
+    high = rule.high if math.isfinite(rule.high) else None
+    return RuleRecord(low=rule.low, high=high, inside=rule.inside, right=rule.right)

@@ -177,7 +177,7 @@ def _confidences(axes: Axes, result: Result, report: Report, example: int, name:
     axes.hist(retrained, edges, alpha=0.6, color=RETRAINED, label="retrained")
     if rule:
         low, high = axes.get_xlim()
-        span = low if rule.low is None else max(rule.low, low), high if rule.high is None else min(rule.high, high)
+        span = max(rule.low, low), high if rule.high is None else min(rule.high, high)
         axes.axvspan(*span, color=RULE, zorder=0, linewidth=0)
         axes.set_xlim(low, high)
     epsilon = result.unlearned.score.epsilon[example]

@@ -147,7 +147,7 @@ class LearningRecord(_Part):
 class RuleRecord(_Part):
     """A decision rule: it predicts one pool for confidences between two bounds, and the other pool outside them."""
 
-    low: float | None = Field(description="The lower bound in nats; null if there is none.")
+    low: float = Field(description="The lower bound in nats.")
     high: float | None = Field(description="The upper bound in nats; null if there is none.")
     inside: Literal["unlearned", "retrained"]
     right: Share = Field(description="The share of all models that it classifies correctly.")

@@ -60,8 +60,6 @@ def test_without_a_time_nothing_is_said_of_it():
     [
         (1.2, 4.0, "retrained if between 1.20 and 4.00: 91 % right"),
         (1.2, None, "retrained if at least 1.20: 91 % right"),
-        (None, 4.0, "retrained if at most 4.00: 91 % right"),
-        (None, None, "retrained if everywhere: 91 % right"),
     ],
 )
 def test_a_rule_says_where_it_draws_its_lines(low, high, words):

@@ -47,12 +47,7 @@ def rule_in_words(rule: RuleRecord | None) -> str:
     """What the strongest rule of an example says."""
     if rule is None:
         return "no valid rule, or all models of one pool give the same answer"
-    where = {
-        (True, True): f"between {rule.low or 0:.2f} and {rule.high or 0:.2f}",
-        (True, False): f"at least {rule.low or 0:.2f}",
-        (False, True): f"at most {rule.high or 0:.2f}",
-        (False, False): "everywhere",
-    }[rule.low is not None, rule.high is not None]
+    where = f"at least {rule.low:.2f}" if rule.high is None else f"between {rule.low:.2f} and {rule.high:.2f}"
     return f"{rule.inside} if {where}: {100 * rule.right:.0f}\u00a0% right"
 
 
