@@ -5,6 +5,9 @@ import html
 import json
 import os
 import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import numpy as np
@@ -188,6 +191,17 @@ def test_tables_and_lines_have_every_score(reports, tmp_path):
     assert json.loads((tmp_path / "board/digits.json").read_text())[0]["models"] == 64
     lines = [json.loads(line) for line in (tmp_path / "board/results.jsonl").read_text().splitlines()]
     assert len(lines) == 7, "those that cannot be compared, too"
+
+
+def test_the_lines_of_the_readme_log_every_score_to_a_tracker(reports, tmp_path, monkeypatch):
+    (code,) = re.findall(r"```python\n([^`]*results\.jsonl[^`]*)```", Path("README.md").read_text())
+    leaderboard.write(reports, tmp_path / "out/leaderboard")
+    logged = []
+    run = SimpleNamespace(log=logged.append, finish=lambda: None)
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **options: run))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    assert sorted(one["score"] for one in logged) == [0.01, 0.01, 0.05, 0.06, 0.2, 0.3, 0.4]
 
 
 def test_of_the_same_score_twice_the_latest_counts(reports, tmp_path):
