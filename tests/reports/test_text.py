@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from scoring import run
+from scoring.compare import Comparison
 from scoring.judging.language import utilities
 from scoring.judging.truth_ratio import forget_quality, truth_ratio
 from scoring.reports import comparison, conversations, files, text
@@ -126,7 +127,7 @@ def test_the_tables_show_them(report):
 
 def test_a_comparison_shows_what_tells_most(result, report):
     """TOFU's test beside the score, or what comes back after relearning."""
-    compared = run.Comparison(result.reference, [result], None, {}, {}, {"ceiling": {}, "floor": {}})
+    compared = Comparison(result.reference, [result], None, {}, {}, {"ceiling": {}, "floor": {}})
     shown = printed(comparison.table(compared, comparison.record_of_comparison(compared)))
     (row,) = [line for line in shown.splitlines() if line.startswith("simnpo ")]
     figure = report.relearning.unlearned[-1] if report.relearning else report.text.forget_quality
