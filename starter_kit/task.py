@@ -54,6 +54,7 @@ class Task:
             tells two models apart.
         show: renders one forget example for people: takes the forget set and an index, and returns a picture [H, W] or
             [H, W, 3] of 8-bit values, or words. None chooses by the kind of input; see `views.py`.
+        licence: of the data, in a few words, for those who hand on what was made with them.
         why_no_retrained: why no model can be trained without the forget set, if that is so. Then the network comes
             trained: the original is the network as it is, epsilon is undefined, and only accuracies are reported.
     """
@@ -76,6 +77,7 @@ class Task:
     at_once: int = field(default=1024, kw_only=True)
     same_start: bool = field(default=False, kw_only=True)
     show: Callable[[Examples, int], View] | None = field(default=None, kw_only=True)
+    licence: str = field(default="not stated", kw_only=True)
     why_no_retrained: str = field(default="", kw_only=True)
 
     @property

@@ -17,6 +17,7 @@ FLOORS = (
     "scoring.learners",
     "scoring.untrusted",
     "scoring.jobs",
+    "scoring.banks",
     "scoring.running",
     "scoring.run",
     "scoring.compare",

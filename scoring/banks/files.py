@@ -178,7 +178,7 @@ def _arrays(ceiling: Ceiling) -> bytes:
     """The scores of all splits as arrays [splits, ...]."""
     arrays = {one.name: np.array([getattr(score, one.name) for score in ceiling.scores]) for one in fields(Score)}
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

@@ -3,6 +3,7 @@
 import typer
 
 from scoring.cli import (
+    bank_command,
     compare_commands,
     export_command,
     kaggle_commands,
@@ -27,6 +28,7 @@ MODULES = (
     compare_commands,
     tune_command,
     page_commands,
+    bank_command,
     export_command,
     kaggle_commands,
 )

@@ -11,6 +11,7 @@ from scoring.cli.options import (
     MADE,
     REPORTS,
     BackendName,
+    BankOption,
     Columns,
     Data,
     Device,
@@ -53,6 +54,7 @@ def compare_command(
     workers: Workers = None,
     limit: Limit = None,
     backend: BackendName = "processes",
+    bank: BankOption = None,
     columns: Columns = None,
 ) -> None:
     """Score several submissions and rank them.
@@ -75,7 +77,9 @@ def compare_command(
         files = comparison.files_for([path.stem for path in paths])
         if out:
             check_place(out, files)
-        pools = pools_of(task, data, model, device, seeds_of(seed, seeds), store, workers, backend, limit, forget)
+        pools = pools_of(
+            task, data, model, device, seeds_of(seed, seeds), store, workers, backend, limit, forget, bank, models
+        )
         folders = [folder_for(one, models, "comparison", out, len(pools)) for one in pools]
         for folder in folders:
             check_place(folder, files)

@@ -12,7 +12,7 @@ import typer
 from scoring.cli.console import messages
 from scoring.cli.values import BadOption, a_folder, a_path, whole_number
 from scoring.judging.score import OFFICIAL_MODELS
-from starter_kit.errors import quoted
+from starter_kit.errors import InputError, quoted
 
 if TYPE_CHECKING:
     from scoring.running.pools import Pools
@@ -22,6 +22,9 @@ MOST_MODELS = 65_536
 MOST_WORKERS = 1024
 MOST_FORGOTTEN = 10**9
 MOST_TRIALS = 10_000
+
+NO_BANK = "none"
+"""In the place of a bank's path: train everything here."""
 
 LARGEST_SEED = 2**63 - 1
 """The largest whole number that every reader of a report can hold."""
@@ -210,6 +213,17 @@ BackendName = Annotated[
 ]
 
 
+BankOption = Annotated[
+    str | None,
+    typer.Option(
+        "--bank",
+        metavar="<path>",
+        show_default="that of the kit, if there is one for the task",
+        help="Take the original and the retrained models from this file of `make bank`; none: train them here.",
+    ),
+]
+
+
 def seeds_of(seed: int, seeds: tuple[int, ...] | None) -> tuple[int, ...]:
     """The seeds to run, from the two options that say so.
 
@@ -232,8 +246,13 @@ def pools_of(
     backend: str,
     limit: float | None = None,
     forget: int | None = None,
+    bank: str | None = NO_BANK,
+    models: int = 0,
 ) -> "list[Pools]":
-    """The pools that the options describe, one per seed."""
+    """The pools that the options describe, one per seed.
+
+    ``models`` is how many retrained models are needed, if a bank may serve them.
+    """
     from scoring.jobs.setting import Setting
     from scoring.running import backends
     from scoring.running.pools import Pools
@@ -243,4 +262,21 @@ def pools_of(
     loaded = tasks.load(task, data, model)
     asked = loaded if forget is None else loaded.asking_for(forget)
     how = store, backends.load(backend), workers, Progress(messages), limit
-    return [Pools(Setting(asked, device, seed), *how) for seed in seeds]
+    found = [Pools(Setting(asked, device, seed), *how) for seed in seeds]
+    return found if bank == NO_BANK else [_with_bank(one, bank, len(seeds), models) for one in found]
+
+
+def _with_bank(pools: "Pools", path: str | None, seeds: int, models: int) -> "Pools":
+    """Pools with the bank that a person named, or with the kit's own, if that fits and no original is stored."""
+    from scoring.banks import fitting
+    from scoring.judging.ceiling import models_needed
+
+    task, seed = pools.task, pools.setting.seed
+    if path is not None:
+        if seeds > 1:
+            raise InputError("A bank has one original, so there is one SEED=, not several.")
+        return pools.from_bank(fitting.given(Path(path), task, seed), quoted(path))
+    if seeds > 1 or pools.stored_original:
+        return pools
+    bank = fitting.own(task, seed, models_needed(models))
+    return pools.from_bank(bank, "the kit's bank") if bank else pools

@@ -11,6 +11,7 @@ from scoring.cli.options import (
     MADE,
     REPORTS,
     BackendName,
+    BankOption,
     Data,
     Device,
     Forget,
@@ -62,6 +63,7 @@ def score_command(
     workers: Workers = None,
     limit: Limit = None,
     backend: BackendName = "processes",
+    bank: BankOption = None,
     checkpoints: Annotated[
         Path | None,
         typer.Option("--checkpoints", parser=a_path, help="Score this zip or folder of checkpoints instead."),
@@ -84,7 +86,7 @@ def score_command(
         if out:
             check_place(out, FILES)
         chosen = seeds_of(seed, seeds)
-        found = pools_of(task, data, model, device, chosen, store, workers, backend, limit, forget)
+        found = pools_of(task, data, model, device, chosen, store, workers, backend, limit, forget, bank, models)
         if checkpoints:
             if len(chosen) > 1:
                 raise InputError("CHECKPOINTS= come from one original model, so there is one SEED=, not several.")

@@ -28,11 +28,12 @@ def plan(seeds: Sequence[Pools], submissions: Sequence[Submission], models: int,
     found = []
     for pools in seeds:
         of_task = pools.of_task()
-        if not of_task.task.why_no_retrained:
-            alone = len(submissions) == 1 and submissions[0].learns and not compared
-            needed = models if alone else models_needed(models)
-            found.append(of_task.stage("retrained", needed, RetrainedJob(of_task.setting), seconds))
-        found.append(of_task.stage("original", 1, OriginalJob(of_task.setting), seconds))
+        if pools.bank is None:
+            if not of_task.task.why_no_retrained:
+                alone = len(submissions) == 1 and submissions[0].learns and not compared
+                needed = models if alone else models_needed(models)
+                found.append(of_task.stage("retrained", needed, RetrainedJob(of_task.setting), seconds))
+            found.append(of_task.stage("original", 1, OriginalJob(of_task.setting), seconds))
         for submission in submissions:
             found += _stages_of(submission, pools.of(submission), models, seconds)
     return found

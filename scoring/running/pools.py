@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from scoring.banks.bank import Bank
 from scoring.jobs.ceiling import CeilingJob, score_in
 from scoring.jobs.certificate import CertificateJob
 from scoring.jobs.checkpoint import CheckpointJob
@@ -20,6 +21,7 @@ from scoring.judging.ceiling import SPLITS, Ceiling
 from scoring.judging.certificate import Certificate
 from scoring.judging.outputs import Identity, Outputs
 from scoring.running.backends import Backend, Reports
+from scoring.running.host import host_kind
 from scoring.running.keys import key_of
 from scoring.running.progress import Progress, Stage
 from scoring.running.store import digest_of_key, find_rows, open_rows
@@ -27,7 +29,7 @@ from scoring.running.unlearned import Unlearned
 from scoring.running.workers import cores, gpus, run_on_shared_gpus
 from scoring.untrusted.checkpoints import Checkpoints
 from scoring.untrusted.submission import Submission
-from starter_kit.errors import KitError
+from starter_kit.errors import InputError, KitError
 from starter_kit.task import Task
 
 TIMES_TRAINING, TIMES_WITH_LEARNING, AT_LEAST = 3, 10, 60.0
@@ -51,6 +53,7 @@ class Pools:
         progress: what the user sees of it.
         limit: the seconds that a run of a submission may take; None for the default.
         remarks: what a report should say of how pools were made.
+        bank: the original and the retrained pool, if they come from elsewhere.
     """
 
     setting: Setting
@@ -60,6 +63,7 @@ class Pools:
     progress: Progress
     limit: float | None = None
     remarks: list[str] = field(default_factory=list)
+    bank: Bank | None = None
 
     @property
     def task(self) -> Task:
@@ -69,9 +73,20 @@ class Pools:
     @cached_property
     def identity(self) -> Identity:
         """What all outputs of this setting carry."""
+        if self._banked:
+            return self._banked.identity
         job = self.own_job("retrained") if self.setting.own else RetrainedJob(self.setting)
         key = key_of(job, self.setting.device)
         return Identity(self.task.label, self.setting.seed, digest_of_key(key))
+
+    def from_bank(self, bank: Bank, name: str) -> "Pools":
+        """The same pools, with the original and the retrained models of a bank, and a remark on where they are from."""
+        here, there = host_kind(self.setting.device), bank.card.host
+        others = ", ".join(f"{key} {there.get(key, 'unknown')}" for key in here if there.get(key) != here[key])
+        made = f"on another kind of machine ({others})" if others else "on this kind of machine"
+        remark = f"The original and the retrained models are from {name}, made {made}; BANK=none trains them here."
+        self.progress.say(remark)
+        return replace(self, bank=bank, remarks=[*self.remarks, remark])
 
     def of_task(self) -> "Pools":
         """The pools of the task's own recipe, which accuracies are held against."""
@@ -84,6 +99,8 @@ class Pools:
     @cached_property
     def original(self) -> Original:
         """The original model of the task's recipe."""
+        if self.bank:
+            return self.bank.original
         return Original.of_row(self._fill("original", 1, OriginalJob(self.of_task().setting))[0])
 
     def originals(self, models: int) -> Outputs:
@@ -99,6 +116,8 @@ class Pools:
         if own := self.setting.own:
             rows = self._fill(f"{own.name}-retrained", models, self.own_job("retrained", self._own_limit))
             return Outputs.of_rows(self.identity, rows, models)
+        if self._banked:
+            return self._of_bank(self._banked, models)
         if reason := self.setting.recipe.why_one_at_a_time(self.task):
             self.progress.say(f"retrained: one model at a time, because this network cannot be fused: {reason}.")
         rows = self._fill("retrained", models, RetrainedJob(self.setting))
@@ -110,8 +129,24 @@ class Pools:
 
     def ceiling(self, retrained: Outputs, accuracy: Outputs | None = None) -> Ceiling:
         """What retrained models score against each other; ``accuracy`` as for `judging.score`."""
+        if self._banked and accuracy is None and len(retrained) == self._banked.card.models:
+            return self._banked.ceiling
         rows = self._fill("ceiling", SPLITS, CeilingJob(retrained, accuracy), unit="splits")
         return Ceiling(tuple(score_in(row) for row in rows))
+
+    @property
+    def _banked(self) -> Bank | None:
+        """The bank, for pools of the task's own recipe: a submission that learns has pools of its own."""
+        return None if self.setting.own else self.bank
+
+    def _of_bank(self, bank: Bank, models: int) -> Outputs:
+        """The first models of the bank's pool."""
+        if models > bank.card.models:
+            raise InputError(
+                f"The bank holds {bank.card.models} retrained models, but this takes {models}. Choose fewer MODELS=, "
+                "or BANK=none to train them here."
+            )
+        return bank.retrained.take(slice(models))
 
     def stage(self, name: str, models: int, job: Job | None, seconds: float | None) -> Stage:
         """A pool as a step of a plan: what is stored, and how long the rest takes.
@@ -140,7 +175,9 @@ class Pools:
 
     @property
     def stored_original(self) -> Original | None:
-        """The original model of the task's recipe, if it is stored. Nothing is created."""
+        """The original model of the task's recipe, if it is there. Nothing is created."""
+        if self.bank:
+            return self.bank.original
         row = self._stored("original", OriginalJob(self.of_task().setting))
         return Original.of_row(row) if row else None
 

@@ -110,6 +110,7 @@ def made(name: str, size: int, data: Path, model: str, recipe: Recipe, adapters:
         probes={name: probe(name, rows[:MOST_PROBED]) for name, rows in asked.items()},
         at_once=AT_ONCE,
         same_start=not adapters,
+        licence="MIT (TOFU)",
     )
 
 

@@ -71,6 +71,7 @@ def task(size: int | None = None, data: Path = DATA / "cifar10") -> Task:
         forget=examples(training, np.flatnonzero(forget), 0),
         validation=examples(held_out, validation, total),
         test=examples(held_out, test, total),
+        licence="not stated by the authors of CIFAR-10",
     )
 
 

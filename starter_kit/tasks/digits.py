@@ -47,4 +47,5 @@ def task() -> Task:
         forget=examples(train[forget]),
         validation=examples(validation),
         test=examples(test),
+        licence="CC BY 4.0 (UCI, optical recognition of handwritten digits)",
     )

@@ -93,6 +93,7 @@ def task(data: Path = DATA / "wmdp", model: str = _hub.MODEL) -> Task:
         relearning=forget.with_columns(column[shown] for column in forget.columns),
         at_once=AT_ONCE,
         why_no_retrained=WHY,
+        licence="MIT (WMDP)",
     )
 
 

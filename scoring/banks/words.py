@@ -1,0 +1,37 @@
+"""The words of a bank: what it is, whose the data are, and how it was made."""
+
+from scoring.banks.card import Card
+
+TEXT = """# A bank of {label}: {models} retrained models
+
+It holds what unlearning is held against on the task `{label}` of the unlearning kit, so that a submission can be scored
+without training anything else:
+
+    make score TASK={task} SEED={seed} BANK=bank.zip SUBMISSION=submissions/mine.py
+
+| file | content |
+|---|---|
+| `bank.json` | task, seed, rules, digests, the machine and the versions that made it |
+| `original.safetensors` | the weights of the original model |
+| `original.npz` | its answers |
+| `retrained.npz` | the answers of {models} models that never saw the forget set, with the seconds that each took |
+| `ceiling.npz` | what retrained models score against each other |
+
+The `.npz` files are byte-shuffled before they are compressed; `scoring/banks/packing.py` undoes it. Confidences on the
+test set, which do not enter the score, are in single precision; all others are as they were computed.
+
+- Licence of the data: {licence}
+- Made by `make bank {options}` on {machine}.
+- Task: SHA-256 {task_sha256}. Retrained pool: {reference}.
+"""
+
+
+def words_of(card: Card, options: str) -> str:
+    """The README of a bank.
+
+    Args:
+        card: what it is.
+        options: those of the command that made it.
+    """
+    machine = ", ".join(f"{name} {value}" for name, value in card.host.items())
+    return TEXT.format(**card.model_dump(exclude={"files"}), options=options, machine=machine)
