@@ -45,8 +45,8 @@ def bank_command(
 ) -> None:
     """Write what submissions are held against into one file, so that others can score without training it.
 
-    It holds the original model, the answers of the retrained models, their ceiling, and a card that says where they come
-    from. `make score BANK=` takes them from there.
+    It holds the original model, the answers of the retrained models, their ceiling, and a card that says where they
+    come from. `make score BANK=` takes them from there.
     """
     from scoring.banks.files import packed
     from scoring.banks.words import words_of

@@ -275,7 +275,7 @@ def _with_bank(pools: "Pools", path: str | None, seeds: int, models: int) -> "Po
     if path is not None:
         if seeds > 1:
             raise InputError("A bank has one original, so there is one SEED=, not several.")
-        return pools.from_bank(fitting.given(Path(path), task, seed), quoted(path))
+        return pools.from_bank(fitting.given(Path(path), task, seed), quoted(Path(path).name))
     if seeds > 1 or pools.stored_original:
         return pools
     bank = fitting.own(task, seed, models_needed(models))
