@@ -102,7 +102,7 @@ def test_a_bank_that_is_not_there_is_named(tmp_path, start):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_file_is_named(changed, start, name):
-    with pytest.raises(InputError, match="expected bank.json, README.md"):
+    with pytest.raises(InputError, match=r"expected bank\.json, README\.md"):
         load(changed({name: None}), start)
 
 
