@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.banks.bank import Bank
-from scoring.banks.card import Card
 from scoring.judging.audit import audit_epsilon
 from scoring.judging.by_models import QuickLook, score_by_models
 from scoring.judging.ceiling import Ceiling, models_needed
@@ -16,8 +14,7 @@ from scoring.judging.certificate import Certificate
 from scoring.judging.interval import FEWEST_MODELS, Spread, spread_of
 from scoring.judging.judges import verdicts
 from scoring.judging.outputs import Outputs
-from scoring.judging.score import DELTA, RULES_VERSION, NothingLearned, Score, score
-from scoring.running.host import host_kind
+from scoring.judging.score import DELTA, NothingLearned, Score, score
 from scoring.running.plan import plan
 from scoring.running.pools import Pools
 from scoring.running.promise import Promise, promised
@@ -189,37 +186,6 @@ def run_checkpoints(path: Path, pools: Pools, models: int) -> Result:
     pools.progress.expect(plan([pools], [], models))
     reference = prepare(pools, models)
     return _result(checkpoints, unlearned, reference)
-
-
-def bank_of(pools: Pools, models: int) -> Bank:
-    """What submissions are held against, to be handed on; see `banks/`.
-
-    Args:
-        pools: of a task's recipe.
-        models: retrained ones, at least ``FEWEST_MODELS``.
-
-    Raises:
-        InputError: too few models, or the task allows no retrained ones.
-        MachineError: this machine failed.
-    """
-    if models < FEWEST_MODELS:
-        raise InputError(f"Expected at least {FEWEST_MODELS} models for a bank, found {models}.")
-    reference, setting = prepare(pools, models), pools.setting
-    card = Card(
-        task=setting.task.name,
-        label=setting.task.label,
-        task_sha256=setting.task.digest(),
-        seed=setting.seed,
-        models=models,
-        rules=RULES_VERSION,
-        reference=pools.identity.reference,
-        host=host_kind(setting.device),
-        licence=setting.task.licence,
-        files={},
-    )
-    # Confidences on the test set do not enter the score. In single precision they take half of the room.
-    test = reference.retrained.test_confidence.astype(np.float32).astype(np.float64)
-    return Bank(card, pools.original, replace(reference.retrained, test_confidence=test), reference.ceiling)
 
 
 def prepare(pools: Pools, models: int) -> Reference:

@@ -48,10 +48,10 @@ def bank_command(
     It holds the original model, the answers of the retrained models, their ceiling, and a card that says where they
     come from. `make score BANK=` takes them from there.
     """
+    from scoring.bank import bank_of
     from scoring.banks.files import packed
     from scoring.banks.words import words_of
     from scoring.reports.place import check_place, write_together
-    from scoring.run import bank_of
 
     with reporting_errors(INTERRUPTED):
         (pools,) = pools_of(task, data, model, device, (seed,), store, workers, backend, None, forget)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scoring.cli.console import reporting_errors, results, say, say_error, say_notes
+from scoring.cli.console import reporting_errors, results, say, say_error, say_notes, warn_of_strangers
 from scoring.cli.options import (
     MADE,
     REPORTS,
@@ -19,6 +19,7 @@ from scoring.cli.options import (
     Limit,
     Models,
     Out,
+    SandboxName,
     Seed,
     Seeds,
     StartModel,
@@ -27,6 +28,7 @@ from scoring.cli.options import (
     Workers,
     pools_of,
     seeds_of,
+    with_banks,
 )
 from scoring.cli.score_commands import INTERRUPTED, folder_for, summarise
 from scoring.cli.values import a_path
@@ -55,6 +57,7 @@ def compare_command(
     limit: Limit = None,
     backend: BackendName = "processes",
     bank: BankOption = None,
+    sandbox: SandboxName = "",
     columns: Columns = None,
 ) -> None:
     """Score several submissions and rank them.
@@ -77,9 +80,10 @@ def compare_command(
         files = comparison.files_for([path.stem for path in paths])
         if out:
             check_place(out, files)
-        pools = pools_of(
-            task, data, model, device, seeds_of(seed, seeds), store, workers, backend, limit, forget, bank, models
-        )
+        warn_of_strangers(paths, sandbox)
+        chosen = seeds_of(seed, seeds)
+        pools = pools_of(task, data, model, device, chosen, store, workers, backend, limit, forget, sandbox)
+        pools = with_banks(pools, bank, models)
         folders = [folder_for(one, models, "comparison", out, len(pools)) for one in pools]
         for folder in folders:
             check_place(folder, files)

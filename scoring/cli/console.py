@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from scoring.reports import CONTRADICTED
-from starter_kit.errors import KitError, plain
+from starter_kit.errors import KitError, plain, quoted
 
 HEAD, TAIL = 40, 60
 """The lines of a longer message that are shown: where it begins, and where it ends."""
@@ -48,6 +49,16 @@ def warn(warnings: Iterable[str]) -> None:
     """Print warnings, one per line."""
     for warning in warnings:
         messages.print(f"Warning: {warning}", style="yellow", soft_wrap=True)
+
+
+def warn_of_strangers(paths: Iterable[Path], sandbox: str) -> None:
+    """Warn of submissions that other people may have written, if they run outside a sandbox."""
+    own = Path("submissions").resolve()
+    strange = [path for path in paths if not (sandbox or path.resolve().is_relative_to(own))]
+    if strange:
+        names = ", ".join(quoted(path) for path in strange)
+        verb = "is" if len(strange) == 1 else "are"
+        warn([f"{names} {verb} not in submissions/. Run what you did not write with SANDBOX=bwrap: it walls off more."])
 
 
 def say_notes(notes: Iterable[str]) -> None:

@@ -80,6 +80,12 @@ def _backend(name: str) -> str:
     return name
 
 
+def _sandbox(name: str) -> str:
+    if name not in ("", "bwrap"):
+        raise BadOption(f"expected bwrap, found '{quoted(name)}'")
+    return name
+
+
 def _device(name: str) -> str:
     import torch
 
@@ -213,6 +219,15 @@ BackendName = Annotated[
 ]
 
 
+SandboxName = Annotated[
+    str,
+    typer.Option(
+        "--sandbox",
+        callback=_sandbox,
+        show_default="Landlock alone, where the system has it",
+        help="bwrap runs the submission in bubblewrap: for files of people whom you do not know.",
+    ),
+]
 BankOption = Annotated[
     str | None,
     typer.Option(
@@ -246,13 +261,9 @@ def pools_of(
     backend: str,
     limit: float | None = None,
     forget: int | None = None,
-    bank: str | None = NO_BANK,
-    models: int = 0,
+    sandbox: str = "",
 ) -> "list[Pools]":
-    """The pools that the options describe, one per seed.
-
-    ``models`` is how many retrained models are needed, if a bank may serve them.
-    """
+    """The pools that the options describe, one per seed."""
     from scoring.jobs.setting import Setting
     from scoring.running import backends
     from scoring.running.pools import Pools
@@ -261,9 +272,24 @@ def pools_of(
 
     loaded = tasks.load(task, data, model)
     asked = loaded if forget is None else loaded.asking_for(forget)
-    how = store, backends.load(backend), workers, Progress(messages), limit
-    found = [Pools(Setting(asked, device, seed), *how) for seed in seeds]
-    return found if bank == NO_BANK else [_with_bank(one, bank, len(seeds), models) for one in found]
+    how = store, backends.load(backend, sandbox), workers, Progress(messages), limit
+    if sandbox and device != "cpu":
+        raise InputError(f"SANDBOX={sandbox} runs submissions on the CPU alone. Add DEVICE=cpu.")
+    return [Pools(Setting(asked, device, seed), *how) for seed in seeds]
+
+
+def with_banks(pools: "list[Pools]", bank: str | None, models: int) -> "list[Pools]":
+    """The same pools, with banks in the place of what would be trained.
+
+    Args:
+        pools: one per seed.
+        bank: what a person gave: the path of one, ``NO_BANK``, or nothing.
+        models: how many models are to be scored.
+
+    Raises:
+        InputError: the bank cannot be read, is damaged, or does not fit.
+    """
+    return pools if bank == NO_BANK else [_with_bank(one, bank, len(pools), models) for one in pools]
 
 
 def _with_bank(pools: "Pools", path: str | None, seeds: int, models: int) -> "Pools":

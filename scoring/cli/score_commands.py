@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scoring.cli.console import reporting_errors, results, say, say_notes
+from scoring.cli.console import reporting_errors, results, say, say_notes, warn_of_strangers
 from scoring.cli.options import (
     MADE,
     REPORTS,
@@ -18,6 +18,7 @@ from scoring.cli.options import (
     Limit,
     Models,
     Out,
+    SandboxName,
     Seed,
     Seeds,
     StartModel,
@@ -27,6 +28,7 @@ from scoring.cli.options import (
     Workers,
     pools_of,
     seeds_of,
+    with_banks,
 )
 from scoring.cli.values import a_path
 from scoring.judging.interval import FEWEST_MODELS, spread_of
@@ -64,6 +66,7 @@ def score_command(
     limit: Limit = None,
     backend: BackendName = "processes",
     bank: BankOption = None,
+    sandbox: SandboxName = "",
     checkpoints: Annotated[
         Path | None,
         typer.Option("--checkpoints", parser=a_path, help="Score this zip or folder of checkpoints instead."),
@@ -86,12 +89,14 @@ def score_command(
         if out:
             check_place(out, FILES)
         chosen = seeds_of(seed, seeds)
-        found = pools_of(task, data, model, device, chosen, store, workers, backend, limit, forget, bank, models)
+        found = pools_of(task, data, model, device, chosen, store, workers, backend, limit, forget, sandbox)
+        found = with_banks(found, bank, models)
         if checkpoints:
             if len(chosen) > 1:
                 raise InputError("CHECKPOINTS= come from one original model, so there is one SEED=, not several.")
             score_checkpoints(checkpoints, found[0], models, out)
         else:
+            warn_of_strangers([submission or DEFAULT_SUBMISSION], sandbox)
             score_on_seeds(submission or DEFAULT_SUBMISSION, found, models, out)
 
 
@@ -163,6 +168,7 @@ def certify_command(
     workers: Workers = None,
     limit: Limit = None,
     backend: BackendName = "processes",
+    sandbox: SandboxName = "",
 ) -> None:
     """Check whether a submission that brings its own learning unlearns exactly.
 
@@ -173,7 +179,8 @@ def certify_command(
     from scoring.reports.certificate import sentences
 
     with reporting_errors(INTERRUPTED):
-        (pools,) = pools_of(task, data, model, device, (seed,), store, workers, backend, limit, forget)
+        warn_of_strangers([submission], sandbox)
+        (pools,) = pools_of(task, data, model, device, (seed,), store, workers, backend, limit, forget, sandbox)
         certificate = run.certify(submission, pools)
         for sentence in sentences(submission.stem, certificate):
             results.print(sentence, soft_wrap=True)

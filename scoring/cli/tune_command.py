@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from scoring.cli.console import reporting_errors, results, say
+from scoring.cli.console import reporting_errors, results, say, warn_of_strangers
 from scoring.cli.options import (
     MADE,
     REPORTS,
@@ -13,6 +13,7 @@ from scoring.cli.options import (
     Limit,
     Models,
     Out,
+    SandboxName,
     Seed,
     Seeds,
     StartModel,
@@ -47,6 +48,7 @@ def tune_command(
     workers: Workers = None,
     limit: Limit = None,
     backend: BackendName = "processes",
+    sandbox: SandboxName = "",
 ) -> None:
     """Search the constants of a submission for a task, then score it with the best ones.
 
@@ -65,10 +67,9 @@ def tune_command(
         if search.TUNING_SEED in chosen:
             raise InputError(f"Constants are tuned on seed {search.TUNING_SEED}. Score them on another.")
         place = reports.place_of_tuned(submission)
-        found = pools_of(
-            task, data, model, device, (search.TUNING_SEED, *chosen), store, workers, backend, limit, forget
-        )
-        pools, *others = found
+        warn_of_strangers([submission], sandbox)
+        every = (search.TUNING_SEED, *chosen)
+        pools, *others = pools_of(task, data, model, device, every, store, workers, backend, limit, forget, sandbox)
         of_search = folder_of(REPORTS, pools.task.label, search.TUNING_SEED, search.MODELS, submission.stem)
         folder = out / "tuning" if out else of_search
         check_place(folder, reports.FILES)

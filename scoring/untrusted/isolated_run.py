@@ -54,10 +54,10 @@ TO_SAY_WHERE = 0.2
 class Confined:
     """The folder that the runs of a keeper may write, and the rules that keep them to it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, walled: bool = False) -> None:
         self.folder = folder
         self.own = [self.folder]
-        if confinement.version() and confinement.with_own_mounts(folder):
+        if walled or (confinement.version() and confinement.with_own_mounts(folder)):
             self.own.append(Path(confinement.SHARED_MEMORY))
         self.rules = confinement.rules(self.own)
 

@@ -13,7 +13,7 @@ from scoring.untrusted.isolated_run import Confined, Run, start
 from scoring.untrusted.processes import adopt_orphans, pack_memory
 
 
-def keep(warm: bool, number: int, folder: Path, pipe: Connection) -> None:
+def keep(warm: bool, number: int, folder: Path, pipe: Connection, walled: bool = False) -> None:
     """A keeper's life, until the other end of its pipe is closed.
 
     Args:
@@ -22,6 +22,7 @@ def keep(warm: bool, number: int, folder: Path, pipe: Connection) -> None:
         number: the worker's, which says which GPU is its own.
         folder: an empty one, which runs on a CPU may write. What they leave there is removed after each run.
         pipe: brings what every run gets, and then asks for runs.
+        walled: whether this process already has a file system of its own, as in bubblewrap.
     """
     # A session of its own: what is sent to the terminal's processes leaves it time to end its runs.
     os.setsid()
@@ -38,7 +39,7 @@ def keep(warm: bool, number: int, folder: Path, pipe: Connection) -> None:
     except (EOFError, ConnectionResetError):
         return
     forks = handed.device == "cpu"
-    confined = Confined(folder) if forks else None
+    confined = Confined(folder, walled) if forks else None
     if forks and warm:
         handed.warm_up()
     # A fork has copies of what is prepared before it. A run that is no fork prepares its own.

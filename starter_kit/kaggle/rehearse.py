@@ -11,12 +11,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import nbformat
+import torch
 from torch import Tensor
 
+from starter_kit.bubblewrap import folders_above, walls
 from starter_kit.competition import input_folder
 from starter_kit.errors import KaggleError
 from starter_kit.examples import Examples
@@ -29,6 +32,18 @@ KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OM
 
 IN_NAMESPACES = ("unshare", "--map-root-user", "--mount", "--net", "sh", "-c")
 """Linux only. Elsewhere there is no such command, and the guard in Python does what it can."""
+
+DISK = 8 << 30
+"""Bytes that a notebook may write outside its own folder, in bubblewrap."""
+
+PROTECTED = {
+    "bwrap": "No network: the notebook runs in bubblewrap, where it sees its own folder and the system, and can "
+    "change nothing but its folder, without the input in it.",
+    "unshare": "No network: the notebook runs in its own network namespace, with the input folder mounted read-only.",
+    "": "No network: this machine permits no namespaces, so Python's sockets and its writes to the input folder are "
+    "blocked instead. Other programs that a submission starts are not blocked.",
+}
+"""How a notebook is kept from the network and from its input, by the program that does it."""
 
 READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
 """Mounts the folder in the first argument read-only, and runs the command in the others."""
@@ -99,13 +114,6 @@ def run_notebook(bundle: Bundle, root: Path, models: int, say: Callable[[str], N
     guard.mkdir(exist_ok=True)
     shutil.copyfile(HERE / "guard.py", guard / "sitecustomize.py")
     (root / "home").mkdir(exist_ok=True)
-    wrapper = _in_namespaces(root / "input")
-    say(
-        "No network: the notebook runs in its own network namespace, with the input folder mounted read-only."
-        if wrapper
-        else "No network: this machine permits no namespaces, so Python's sockets and its writes to the input folder "
-        "are blocked instead. Other programs that a submission starts are not blocked."
-    )
     # The path of a socket may have about a hundred characters at most, which the usual temporary folder may exceed.
     with tempfile.TemporaryDirectory(prefix="run-", dir="/tmp") as sockets:
         environment = {name: os.environ[name] for name in KEPT if name in os.environ} | {
@@ -116,6 +124,8 @@ def run_notebook(bundle: Bundle, root: Path, models: int, say: Callable[[str], N
             "REHEARSAL_ROOT": str(root),
             "REHEARSAL_MODELS": str(models),
         }
+        wrapper = _behind_walls(root, sockets, environment)
+        say(PROTECTED[wrapper[0] if wrapper else ""])
         command = [*wrapper, sys.executable, str(HERE / "execute.py"), str(executed)]
         with subprocess.Popen(
             command, cwd=root / "working", env=environment, stderr=subprocess.PIPE, text=True, encoding="utf-8"
@@ -133,14 +143,25 @@ def run_notebook(bundle: Bundle, root: Path, models: int, say: Callable[[str], N
     return submission_zip
 
 
-def _in_namespaces(folder: Path) -> list[str]:
-    """The start of a command that runs without network and with ``folder`` read-only; empty if not permitted here."""
-    start = [*IN_NAMESPACES, READ_ONLY, str(folder)]
-    try:
-        permitted = subprocess.run([*start, "true"], capture_output=True).returncode == 0
-    except OSError:
-        permitted = False
-    return start if permitted else []
+def _behind_walls(root: Path, sockets: str, environment: Mapping[str, str]) -> list[str]:
+    """The start of a command that runs without network and cannot change the input folder.
+
+    Empty if this system permits neither bubblewrap nor namespaces.
+    """
+    own = [str(root), sockets]
+    in_bubblewrap = [*walls(environment, DISK), "--unshare-user-try", *folders_above(map(Path, own))]
+    for folder in own:
+        in_bubblewrap += ["--bind", folder, folder]
+    for folder in (str(root / "input"), str(HERE)):
+        in_bubblewrap += ["--ro-bind", folder, folder]
+    in_bubblewrap += ["--chdir", str(root / "working"), "--"]
+    in_namespaces = [*IN_NAMESPACES, READ_ONLY, str(root / "input")]
+    # Bubblewrap shows no GPU.
+    for start in (in_namespaces,) if torch.accelerator.is_available() else (in_bubblewrap, in_namespaces):
+        with suppress(OSError):
+            if subprocess.run([*start, "true"], capture_output=True).returncode == 0:
+                return start
+    return []
 
 
 def _traceback_in(executed: Path) -> str:

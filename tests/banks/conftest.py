@@ -3,7 +3,7 @@
 import pytest
 
 from scoring.banks.files import packed
-from scoring.run import bank_of
+from scoring.bank import bank_of
 from tests.conftest import make_pools
 
 MODELS = 32

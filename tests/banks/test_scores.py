@@ -130,14 +130,14 @@ def test_the_kits_own_bank_is_used_until_an_original_is_stored(score, bank_file,
 
 @pytest.mark.parametrize("options", [("--seed", 1), ("--models", 64), ("--seeds", "0,1")])
 def test_the_kits_own_bank_gives_way_where_it_does_not_fit(bank_file, monkeypatch, options, tmp_path):
-    from scoring.cli.options import pools_of
+    from scoring.cli.options import pools_of, with_banks
 
     monkeypatch.setitem(fitting.OWN, "digits", bank_file)
     chosen = dict([options])
     seeds = tuple(map(int, str(chosen.get("--seeds", chosen.get("--seed", 0))).split(",")))
     models = chosen.get("--models", MODELS)
-    found = pools_of("digits", None, None, "cpu", seeds, tmp_path, None, "serial", bank=None, models=models)
-    assert all(pools.bank is None for pools in found)
+    found = pools_of("digits", None, None, "cpu", seeds, tmp_path, None, "serial")
+    assert all(pools.bank is None for pools in with_banks(found, None, models))
 
 
 def test_a_submission_with_its_own_learning_has_pools_of_its_own(score, bank_file, tmp_path):

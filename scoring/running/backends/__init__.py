@@ -13,6 +13,7 @@ share of a row that is done. A row depends on the job and the index alone, so ev
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
@@ -20,6 +21,7 @@ from typing import Protocol
 
 from scoring.jobs.job import Job, Row
 from scoring.running.host import made_by
+from starter_kit.errors import InputError
 from starter_kit.training import Report, silent
 
 REPORT_EVERY = 0.2
@@ -55,10 +57,25 @@ def names() -> list[str]:
     return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 
 
-def load(name: str) -> Backend:
-    """The backend of that name."""
+def load(name: str, sandbox: str = "") -> Backend:
+    """The backend of that name.
+
+    Args:
+        name: one of ``names``.
+        sandbox: "bwrap" to run submissions in bubblewrap; see `untrusted/bubblewrap.py`.
+
+    Raises:
+        InputError: the backend has no sandbox, or bubblewrap is not there.
+    """
     module = import_module(f"{__name__}.{name}")
-    return Backend(module.run, module.ISOLATES)
+    if not sandbox:
+        return Backend(module.run, module.ISOLATES)
+    if name != "processes":
+        raise InputError(f"SANDBOX={sandbox} needs BACKEND=processes, found {name}.")
+    from scoring.untrusted import bubblewrap
+
+    bubblewrap.check()
+    return Backend(partial(module.run, start_keeper=bubblewrap.start), module.ISOLATES)
 
 
 def row_maker(job: Job, report: Report = silent) -> Callable[[int], Row]:

@@ -14,13 +14,14 @@ import tempfile
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from time import sleep
+from typing import Protocol
 
 import torch
 
@@ -52,10 +53,33 @@ LIKELY_CAUSES = {
 }
 
 
+class Keeper(Protocol):
+    """The process that holds what a submission gets, seen from here."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end, at most so many seconds."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+StartKeeper = Callable[[bool, int, Path, Connection], Keeper]
+"""Starts a keeper: with the arguments of ``untrusted.keeper.keep``."""
+
+
+def keeper_as_fork(warm: bool, number: int, folder: Path, pipe: Connection) -> Keeper:
+    """A keeper that begins as a fork of the fork server, which has imported torch."""
+    process = fork_server.context().Process(  # type: ignore[attr-defined]
+        target=keep, args=(warm, number, folder, pipe), daemon=False
+    )
+    process.start()
+    return process
+
+
 @dataclass
 class _Worker:
     process: BaseProcess
-    keeper: BaseProcess | None
+    keeper: Keeper | None
     folder: Path
     pipe: Connection
     number: int
@@ -73,8 +97,14 @@ class _Worker:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def run(job: Job, indices: Sequence[int], workers: int, report: Reports = nobody) -> Iterator[tuple[int, Row]]:
-    """Run the indices on ``workers`` processes.
+def run(
+    job: Job,
+    indices: Sequence[int],
+    workers: int,
+    report: Reports = nobody,
+    start_keeper: StartKeeper = keeper_as_fork,
+) -> Iterator[tuple[int, Row]]:
+    """Run the indices on ``workers`` processes, with keepers that ``start_keeper`` starts.
 
     Raises:
         MachineError: an index lost its worker three times, or this system cannot isolate a submission.
@@ -92,7 +122,7 @@ def run(job: Job, indices: Sequence[int], workers: int, report: Reports = nobody
         while waiting or any(worker.index is not None for worker in crew):
             idle = [worker for worker in crew if worker.index is None]
             while waiting and (idle or len(crew) < workers):
-                worker = idle.pop() if idle else _start(job, crew)
+                worker = idle.pop() if idle else _start(job, crew, start_keeper)
                 worker.index = waiting.pop()
                 _send(worker, worker.index)
 
@@ -140,18 +170,18 @@ def run(job: Job, indices: Sequence[int], workers: int, report: Reports = nobody
             worker.end()
 
 
-def _start(job: Job, crew: list[_Worker]) -> _Worker:
+def _start(job: Job, crew: list[_Worker], start_keeper: StartKeeper) -> _Worker:
     """A new worker in the crew. Raises ``MachineError`` if none can be started."""
     for _ in range(ATTEMPTS):
         # The fork server may be killed just when it is needed. Python starts another one, once it has ended.
         with suppress(EOFError, ConnectionError):
-            crew.append(_new_worker(job, {worker.number for worker in crew}))
+            crew.append(_new_worker(job, {worker.number for worker in crew}, start_keeper))
             return crew[-1]
         sleep(TO_END)
     raise MachineError(f"No worker started in {ATTEMPTS} attempts. Is something killing this program's processes?")
 
 
-def _new_worker(job: Job, taken: set[int]) -> _Worker:
+def _new_worker(job: Job, taken: set[int], start_keeper: StartKeeper) -> _Worker:
     """A worker with a number that is not taken, and its keeper."""
     context = fork_server.context()
     ours, theirs = context.Pipe()
@@ -161,10 +191,7 @@ def _new_worker(job: Job, taken: set[int]) -> _Worker:
         sandbox, its_own = context.Pipe()
         # Where there is a GPU, autograd starts threads, which forks would lose.
         warm = not torch.accelerator.is_available()
-        keeper = context.Process(  # type: ignore[attr-defined]
-            target=keep, args=(warm, number, folder, its_own), daemon=False
-        )
-        keeper.start()
+        keeper = start_keeper(warm, number, folder, its_own)
         its_own.close()
         # By value. As an argument, or by `send`, its tensors would lie in memory that this process shares.
         sandbox.send_bytes(pickle.dumps(job.handed.copied("cpu")))
