@@ -34,7 +34,7 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare tune certify browser show leaderboard tables bank export bundle rehearse upload submissions lint test official check bench calibration methods learners language gpu soak
+.PHONY: help env new score compare tune certify browser show leaderboard tables bank host export bundle rehearse upload submissions lint test official check bench calibration methods learners language gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -76,6 +76,9 @@ tables: $(READY)  ## write the results of make compare into the README files
 
 bank: $(READY)  ## write the original and the retrained pool into a file, for BANK=  [TASK, MODELS, SEED, OUT, ...]
 	@$(KIT) bank $(call options)
+
+host: $(READY)  ## make a competition of your own  [KIND, SEED, TASK, MODELS, ACCEPT, OUT, ...]
+	@$(KIT) host $(call options)
 
 export: $(READY)  ## write a task as the competition's input  [TASK, DATA, MODEL, DEVICE, SEED, OUT, STORE]
 	@$(KIT) export $(call options)

@@ -21,9 +21,11 @@ FLOORS = (
     "scoring.running",
     "scoring.run",
     "scoring.compare",
+    "scoring.bank",
     "scoring.tuning",
     "scoring.reports",
     "scoring.rehearsal",
+    "scoring.hosting",
     "scoring.cli",
 )
 """From the ground up. A module imports from its own floor and from those below it."""
@@ -31,6 +33,7 @@ FLOORS = (
 FLOORS_OF_THE_STARTER_KIT = (
     "starter_kit.errors",
     "starter_kit.extras",
+    "starter_kit.bubblewrap",
     "starter_kit.answers",
     "starter_kit.examples",
     "starter_kit.probes",

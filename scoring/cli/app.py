@@ -6,6 +6,7 @@ from scoring.cli import (
     bank_command,
     compare_commands,
     export_command,
+    host_command,
     kaggle_commands,
     new_command,
     page_commands,
@@ -29,6 +30,7 @@ MODULES = (
     tune_command,
     page_commands,
     bank_command,
+    host_command,
     export_command,
     kaggle_commands,
 )

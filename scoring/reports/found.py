@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from scoring.judging.score import RULES_VERSION
+from scoring.reports.failure import FAILURE, Failure
 from scoring.reports.record import Report
 from starter_kit.errors import InputError, quoted
 
@@ -31,36 +32,45 @@ class Apart:
 
 
 def found_below(root: Path) -> tuple[list[Found], list[Apart]]:
-    """All readable reports below a folder, and the unreadable ones. If a score occurs twice, the latest is kept.
+    """All readable reports below a folder, and what has no score. If a score occurs twice, the latest is kept.
 
     Raises:
         InputError: there is none.
     """
     latest: dict[tuple[str, _Kind, int, int, str], Found] = {}
-    unreadable = []
-    for path in sorted(_records(root), key=lambda path: path.stat().st_mtime):
+    without = [_failed(path) for path in sorted(_files(root, FAILURE))]
+    for path in sorted(_files(root, "report.json"), key=lambda path: path.stat().st_mtime):
         try:
             report = Report.model_validate_json(path.read_text(encoding="utf-8"))
         except (OSError, ValidationError, UnicodeDecodeError):
-            unreadable.append(Apart(path.parent.name, "written by another version of the kit, or damaged", path.parent))
+            without.append(Apart(path.parent.name, "written by another version of the kit, or damaged", path.parent))
             continue
         key = (report.task.name, _kind(report), report.rules.version, report.run.seed, report.submission.name)
         latest.pop(key, None)
         latest[key] = Found(report, path.parent)
     if not latest:
         raise InputError(f"There is no report below {quoted(root)}. Run make score, or name another folder: REPORTS=")
-    return list(latest.values()), unreadable
+    return list(latest.values()), without
 
 
-def _records(root: Path) -> Iterator[Path]:
-    """Every report.json below a folder, also in folders that are linked to, each once."""
+def _failed(path: Path) -> Apart:
+    """A submission to a competition that has no score, with the last line of what its participant was told."""
+    try:
+        failure = Failure.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError, UnicodeDecodeError):
+        return Apart(path.parent.name, "no score, and its reason cannot be read", path.parent)
+    return Apart(failure.submission, failure.reason.strip().splitlines()[-1], path.parent)
+
+
+def _files(root: Path, name: str) -> Iterator[Path]:
+    """Every file of that name below a folder, also in folders that are linked to, each once."""
     seen = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         if (place := os.path.realpath(folder)) in seen:
             folders.clear()
             continue
         seen.add(place)
-        if "report.json" in names and (path := Path(folder, "report.json")).is_file():
+        if name in names and (path := Path(folder, name)).is_file():
             yield path
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scoring.banks.files import packed
 from scoring.bank import bank_of
+from scoring.banks.files import packed
 from tests.conftest import make_pools
 
 MODELS = 32

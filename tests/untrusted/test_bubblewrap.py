@@ -200,13 +200,12 @@ class TestRuns:
                 raise RuntimeError("stopped after", children)
             """
         )
-        before = set(psutil.pids())
+        before = set(psutil.Process().children(recursive=True))
         said = error_of(pools, one)
         children = int(said.rpartition("RuntimeError: ('stopped after', ")[2].split(")")[0])
         assert 0 < children < bubblewrap.PROCESSES
-        left = [process for pid in set(psutil.pids()) - before if (process := _running(pid))]
-        assert not [process for process in left if "bwrap" in process.name()]
-        assert len(left) < 10
+        left = set(psutil.Process().children(recursive=True)) - before
+        assert not [process for process in left if process.status() != psutil.STATUS_ZOMBIE]
 
     def test_a_process_that_outlives_its_run_is_ended(self, pools, submission):
         one = submission(
@@ -222,18 +221,10 @@ class TestRuns:
 
     def test_it_has_a_time_limit(self, pools, submission):
         said = error_of(replace(pools, limit=1.0), submission("while True: pass"))
-        assert "took more than 1" in said
+        assert "after 1 seconds" in said
 
     def test_its_errors_name_the_line(self, pools, submission):
         assert 'mine.py", line 4' in error_of(pools, submission("net.eval()\nnet.no_such_thing()"))
-
-
-def _running(pid: int) -> psutil.Process | None:
-    try:
-        process = psutil.Process(pid)
-        return process if process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
-        return None
 
 
 def test_without_bubblewrap_it_says_how_to_get_it(monkeypatch, tmp_path):

@@ -1,0 +1,90 @@
+"""The command that makes a competition: host."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scoring.cli.console import reporting_errors, say
+from scoring.cli.options import (
+    MADE,
+    BackendName,
+    Data,
+    Device,
+    Forget,
+    Models,
+    Seed,
+    Store,
+    TaskName,
+    Workers,
+    pools_of,
+)
+from scoring.cli.score_commands import INTERRUPTED
+from scoring.cli.values import a_folder
+from scoring.judging.score import OFFICIAL_MODELS
+from starter_kit.errors import quoted
+
+
+class Kind(StrEnum):
+    """Where a competition takes place."""
+
+    codabench = "codabench"
+    kaggle = "kaggle"
+
+
+class Accepts(StrEnum):
+    """What participants submit."""
+
+    code = "code"
+    checkpoints = "checkpoints"
+
+
+def host_command(
+    kind: Annotated[Kind, typer.Option(help="Where it takes place.")],
+    seed: Seed,
+    task: TaskName = "digits",
+    data: Data = None,
+    forget: Forget = None,
+    models: Models = OFFICIAL_MODELS,
+    device: Device = "",
+    accept: Annotated[
+        Accepts, typer.Option(help="What participants submit on Codabench: a file with unlearning, or models.")
+    ] = Accepts.code,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", parser=a_folder, show_default="out/hosting/KIND", help="The folder to write."),
+    ] = None,
+    store: Store = MADE / "store",
+    workers: Workers = None,
+    backend: BackendName = "processes",
+) -> None:
+    """Make a competition of your own: everything that its organiser uploads, and the steps that are left to do.
+
+    Trains the original model and the retrained models, unless they are stored. Choose a SEED that nobody can guess:
+    with it, everybody can make what submissions are held against.
+    """
+    from scoring.hosting import codabench, kaggle
+    from scoring.hosting.make import competition_of, data_of
+    from scoring.reports.place import check_place, write_together
+
+    with reporting_errors(INTERRUPTED):
+        (pools,) = pools_of(task, data, None, device, (seed,), store, workers, backend, None, forget)
+        folder = out or MADE / "hosting" / kind.value
+        check_place(folder, ("README.md",))
+        if kind is Kind.kaggle:
+            # A task that does not suit it shows before hours of work.
+            kaggle.network_of(pools.task)
+        competition = competition_of(task, forget, pools, models, accept.value)
+        if kind is Kind.codabench:
+            files = codabench.files_for(competition, data_of(task, data))
+        else:
+            files = kaggle.files_for(competition)
+        for name in sorted({str(Path(name).parent) for name in files}):
+            some = {Path(path).name: content for path, content in files.items() if str(Path(path).parent) == name}
+            write_together(folder / name, some)
+        say(f"{quoted(folder)}/README.md says what is left to do.")
+
+
+COMMANDS: dict[str, Callable] = {"host": host_command}

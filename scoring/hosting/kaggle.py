@@ -1,0 +1,78 @@
+"""A competition for Kaggle: the metric, the tables it needs, the data, and the pages."""
+
+import csv
+import io
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from scoring.hosting.plan import Competition
+from scoring.hosting.public import KIT, arrays, files_below, public_files
+from scoring.hosting.texts import PAGES, page
+from scoring.judging.outputs import Outputs
+from starter_kit.errors import InputError
+from starter_kit.task import Task
+
+ROW_ID = "id"
+METRIC = "kaggle_metric.py"
+KIT_OF_A_SCRIPT = ("starter_kit", "scoring/judging", "scoring/__init__.py")
+"""What a participant's script needs of the kit: the network, the loaders, and what a confidence is."""
+
+
+def files_for(competition: Competition) -> dict[str, bytes]:
+    """What an organiser gets, by name.
+
+    Raises:
+        InputError: participants could not make the task's network.
+    """
+    here, bank = Path(__file__).parent, competition.bank
+    module, network = network_of(competition.task)
+    public = public_files(competition, "kaggle")
+    # While people write their notebooks, the validation set stands in for the test set, as long as it is hidden.
+    data = public | {"test.npz": public["validation.npz"]}
+    for name in KIT_OF_A_SCRIPT:
+        data |= files_below(KIT / name, name)
+    original = Outputs.of_rows(bank.identity, [bank.original.answers], 1).take(np.zeros(len(bank.retrained), int))
+    return {
+        "README.md": page("kaggle_readme.md", competition, "kaggle").encode(),
+        "metric.py": (here / METRIC).read_bytes(),
+        "solution.csv": table(bank.retrained, usage=True),
+        "sample_submission.csv": table(original),
+        "starting_script.py": page("kaggle_script.py", competition, "kaggle", module=module, network=network).encode(),
+        "hidden/test.npz": arrays(competition.task.test),
+        **{f"data/{name}": content for name, content in data.items()},
+        **{f"pages/{name}": page(name, competition, "kaggle").encode() for name in PAGES.values()},
+    }
+
+
+def network_of(task: Task) -> tuple[str, str]:
+    """The module and the name of the function or class that makes a task's network.
+
+    Raises:
+        InputError: it has no name to import it by.
+    """
+    module, name = getattr(task.network, "__module__", ""), getattr(task.network, "__name__", "")
+    if not module.startswith("starter_kit.") or not hasattr(import_module(module), name):
+        raise InputError(
+            f"The network of {task.name} is made from more than a name, so a notebook cannot import it. Choose a task "
+            "of pictures, or KIND=codabench."
+        )
+    return module, name
+
+
+def table(outputs: Outputs, usage: bool = False) -> bytes:
+    """The answers of models as a CSV file for the metric: a row per model.
+
+    Args:
+        outputs: of the models.
+        usage: whether to say which rows count for the public and which for the private leaderboard: half each.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    examples = [f"example_{number}" for number in range(outputs.forget_confidence.shape[1])]
+    writer.writerow([ROW_ID, *examples, "retain_accuracy", "test_accuracy", *(["Usage"] if usage else [])])
+    for row in range(len(outputs)):
+        answers = [*outputs.forget_confidence[row], outputs.retain_accuracy[row], outputs.test_accuracy[row]]
+        writer.writerow([row, *map(float, answers), *([("Public", "Private")[row % 2]] if usage else [])])
+    return text.getvalue().encode()

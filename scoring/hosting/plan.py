@@ -1,0 +1,54 @@
+"""What a competition is about, and what its scoring program must know of it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scoring.banks.bank import Bank
+from scoring.judging.time import BUDGET
+from starter_kit.task import Task
+
+Accepts = Literal["code", "checkpoints"]
+"""What participants submit: a file with ``unlearning``, which the organiser's machine runs, or models."""
+
+SLACK, AT_LEAST = 2, 600
+"""An execution may take so many times as long as one within the time budget on one core, and so many seconds more."""
+
+
+class Settings(BaseModel):
+    """The content of settings.json in the reference data, which participants do not see."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str = Field(description="Its name, as in TASK=.")
+    forget: int | None = Field(description="How many examples the request covers, as in FORGET=; null for all.")
+    seed: int = Field(ge=0, description="Of the original model.")
+    models: int = Field(ge=8, description="How many unlearned models are judged.")
+    accepts: Accepts
+
+
+@dataclass(frozen=True, eq=False)
+class Competition:
+    """A competition: a task with an original model, the retrained models, and what participants submit.
+
+    Attributes:
+        settings: what the scoring program must know.
+        task: with its examples.
+        bank: what submissions are held against. Participants get its original model and nothing else of it.
+    """
+
+    settings: Settings
+    task: Task
+    bank: Bank
+
+    @property
+    def title(self) -> str:
+        """Its name."""
+        return f"Unlearning: {self.task.title}"
+
+    @property
+    def seconds(self) -> int:
+        """How long the scoring of a submission may take."""
+        retraining = float(self.bank.retrained.seconds.mean())
+        return AT_LEAST + round(SLACK * BUDGET * retraining * self.settings.models)

@@ -1,0 +1,184 @@
+"""The scoring program of a competition on Codabench: ``python -m scoring.hosting.program INPUT OUTPUT``.
+
+Codabench unpacks a submission into ``INPUT/res`` and the reference data into ``INPUT/ref``, and takes what is written
+to OUTPUT: scores.json for the leaderboard, detailed_results.html for the participant. A submission without a score
+gets the reason instead, there and on stderr, and the program exits with 1. Its own faults end it with 2.
+"""
+
+import json
+import sys
+import tempfile
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from scoring import run
+from scoring.banks import fitting
+from scoring.hosting.plan import Settings
+from scoring.jobs.setting import Setting
+from scoring.judging.time import BUDGET
+from scoring.reports.failure import FAILURE, Failure
+from scoring.reports.page.render import render
+from scoring.reports.page.report import page_of
+from scoring.reports.record import Report
+from scoring.reports.recording import record_of
+from scoring.run import Result
+from scoring.running import backends
+from scoring.running.pools import Pools
+from scoring.running.progress import Progress
+from scoring.untrusted import confinement
+from starter_kit import tasks
+from starter_kit.contract import brings_learning
+from starter_kit.errors import InputError, KitError, MachineError, SubmissionError
+
+SCORES, PAGE, REPORT = "scores.json", "detailed_results.html", "report.json"
+OTHERS = ("metadata", "metadata.yaml", "__MACOSX")
+"""What Codabench and people's computers put beside a submission."""
+
+
+def main(given: Path, output: Path) -> int:
+    """Score the submission in ``given`` and write to ``output``. Returns the exit code."""
+    output.mkdir(parents=True, exist_ok=True)
+    submission = given / "res"
+    try:
+        result = scored(submission, given / "ref")
+    except MachineError as error:
+        return _refused(output, submission, str(error), "The scoring failed, which is not your fault", 2)
+    except KitError as error:
+        return _refused(output, submission, str(error), "This submission has no score", 1)
+    except Exception:
+        traceback.print_exc()
+        reason = "The scoring program failed. Its traceback is in the log: send it to the organiser."
+        return _refused(output, submission, reason, "The scoring failed, which is not your fault", 2)
+    report = record_of(result)
+    ceiling = result.reference.ceiling.epsilon
+    page = page_of(report, result.unlearned.outputs, result.reference.retrained, ceiling)
+    (output / PAGE).write_text(page, encoding="utf-8")
+    (output / REPORT).write_text(report.model_dump_json(indent=2), encoding="utf-8")
+    (output / SCORES).write_text(json.dumps(figures(report), indent=2), encoding="utf-8")
+    print(f"Score: {report.unlearned.score.value:.4f}")
+    return 0
+
+
+def scored(submission: Path, reference: Path) -> Result:
+    """The result of what a participant submitted.
+
+    Args:
+        submission: the folder with what was in their zip.
+        reference: the folder with the reference data.
+
+    Raises:
+        SubmissionError, InputError: the participant is at fault.
+        MachineError: the organiser is.
+    """
+    with tempfile.TemporaryDirectory(prefix="store-") as store:
+        settings, pools = _pools(reference, Path(store))
+        place = _only_folder(submission)
+        if settings.accepts == "checkpoints":
+            for name in OTHERS:
+                # Beside checkpoints no other file is accepted.
+                with suppress(OSError):
+                    (place / name).unlink()
+            return run.run_checkpoints(place, pools, settings.models)
+        path = _only_file(place)
+        if brings_learning(path):
+            raise SubmissionError(
+                f"{path.name} brings its own learning. This competition fixes how models are trained."
+            )
+        (result,) = run.run_on_seeds(path, [pools], settings.models)
+        _check_time(record_of(result))
+        return result
+
+
+def figures(report: Report) -> dict[str, float]:
+    """What the leaderboard shows, by the keys of its columns."""
+    unlearned, score = report.unlearned, report.unlearned.score
+    shown = {
+        "score": score.value,
+        "forgetting_quality": score.forgetting_quality,
+        "retain_accuracy": unlearned.accuracy.retain,
+        "test_accuracy": unlearned.accuracy.test,
+        "epsilon": unlearned.epsilon.median,
+    }
+    return shown | ({} if report.time.ratio is None else {"time": report.time.ratio})
+
+
+def _pools(reference: Path, store: Path) -> tuple[Settings, Pools]:
+    """The competition's settings, and its pools with the bank in the place of all training."""
+    try:
+        settings = Settings.model_validate_json((reference / "settings.json").read_bytes())
+        data = reference / "data"
+        task = tasks.load(settings.task, data if data.is_dir() else None)
+        task = task if settings.forget is None else task.asking_for(settings.forget)
+        bank = fitting.given(reference / "bank.zip", task, settings.seed)
+    except (OSError, ValidationError, KitError) as error:
+        raise MachineError(f"The reference data of this competition cannot be used: {error}") from error
+    pools = Pools(Setting(task, "cpu", settings.seed), store, _backend(settings), None, Progress(Console(stderr=True)))
+    return settings, pools.from_bank(bank, "the organiser")
+
+
+def _backend(settings: Settings) -> backends.Backend:
+    """The backend that runs code of strangers, with the strongest walls that there are."""
+    try:
+        return backends.load("processes", "bwrap")
+    except InputError as error:
+        # In most containers bubblewrap does not work, but Landlock does.
+        if settings.accepts == "code" and not confinement.version():
+            raise MachineError(
+                f"This machine cannot wall off submissions: {error} Its kernel has no Landlock either. Use another "
+                "machine, or accept checkpoints in the place of code."
+            ) from error
+    return backends.load("processes")
+
+
+def _only_folder(folder: Path) -> Path:
+    """The folder itself, or the only folder in it, if it holds nothing else."""
+    inside = _entries(folder)
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+
+
+def _only_file(folder: Path) -> Path:
+    """The file with the submission's code."""
+    files = [path for path in _entries(folder) if path.suffix == ".py" and path.is_file()]
+    if len(files) == 1:
+        return files[0]
+    names = [path.name for path in _entries(folder)]
+    found = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    raise SubmissionError(
+        f"Expected one Python file, with a function unlearning(net, retain, forget, val); found {found or 'nothing'}. "
+        "This competition takes code and no models: it could not tell where models come from."
+    )
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.name not in OTHERS and not path.name.startswith("."))
+
+
+def _check_time(report: Report) -> None:
+    """Refuse a submission that certainly takes longer than the competition allows."""
+    if report.time.verdict == "over" and report.time.ratio is not None:
+        raise SubmissionError(
+            f"It took {100 * report.time.ratio:.0f} % of the time that retraining takes, and {100 * BUDGET:.0f} % are "
+            "allowed."
+        )
+
+
+def _refused(output: Path, submission: Path, reason: str, headline: str, code: int) -> int:
+    """Tell the participant and the leaderboard why there is no score."""
+    reason = reason.replace(f"{submission}/", "")
+    path = next((path for path in _entries(_only_folder(submission)) if path.suffix == ".py"), None)
+    name = path.stem if path else "submission"
+    (output / PAGE).write_text(render("failure.html.jinja", headline=headline, reason=reason), encoding="utf-8")
+    (output / FAILURE).write_text(Failure(submission=name, reason=reason).model_dump_json(indent=2), encoding="utf-8")
+    print(f"{headline}.\n{reason}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    # The names of the original folders would say nothing to a participant.
+    sys.exit(main(*map(Path, sys.argv[1:3])))
