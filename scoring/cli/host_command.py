@@ -10,15 +10,18 @@ import typer
 from scoring.cli.console import reporting_errors, say
 from scoring.cli.options import (
     MADE,
+    Address,
     BackendName,
     Data,
     Device,
     Forget,
     Models,
     Seed,
+    Share,
     Store,
     TaskName,
     Workers,
+    backend_of,
     pools_of,
 )
 from scoring.cli.score_commands import INTERRUPTED
@@ -59,6 +62,8 @@ def host_command(
     store: Store = MADE / "store",
     workers: Workers = None,
     backend: BackendName = "processes",
+    address: Address = "",
+    share: Share = None,
 ) -> None:
     """Make a competition of your own: everything that its organiser uploads, and the steps that are left to do.
 
@@ -70,7 +75,8 @@ def host_command(
     from scoring.reports.place import check_place, write_together
 
     with reporting_errors(INTERRUPTED):
-        (pools,) = pools_of(task, data, None, device, (seed,), store, workers, backend, None, forget)
+        rows_by = backend_of(backend, "", address, share)
+        (pools,) = pools_of(task, data, None, device, (seed,), store, workers, rows_by, None, forget)
         folder = out or MADE / "hosting" / kind.value
         check_place(folder, ("README.md",))
         if kind is Kind.kaggle:

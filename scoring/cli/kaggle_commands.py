@@ -26,6 +26,7 @@ from scoring.cli.options import (
     Submission,
     TaskName,
     Workers,
+    backend_of,
     pools_of,
 )
 from scoring.cli.values import a_folder, a_path
@@ -89,7 +90,7 @@ def rehearse_command(
     from scoring.reports.place import check_place
 
     with reporting_errors(score_commands.INTERRUPTED):
-        (pools,) = pools_of(task, data, model, device, (seed,), store, workers, backend)
+        (pools,) = pools_of(task, data, model, device, (seed,), store, workers, backend_of(backend))
         folder = out or MADE / "rehearsals" / submission.stem
         if not folder.is_file():
             check_place(folder, ())

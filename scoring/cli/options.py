@@ -15,6 +15,7 @@ from scoring.judging.score import OFFICIAL_MODELS
 from starter_kit.errors import InputError, quoted
 
 if TYPE_CHECKING:
+    from scoring.running.backends import Backend
     from scoring.running.pools import Pools
 
 FEWEST_MODELS = 8
@@ -87,20 +88,20 @@ def _sandbox(name: str) -> str:
 
 
 def _device(name: str) -> str:
-    import torch
-
-    name = name or ("cuda" if torch.cuda.is_available() else "cpu")
-    refused = BadOption(
-        f"'{quoted(name)}' is unavailable on this machine. Expected cpu, cuda, cuda:1 or mps; cpu works everywhere."
-    )
     # Others exist, but hold no values (meta), or are another name of cpu, whose rows would be made twice.
-    if not re.fullmatch(r"cpu|mps|cuda(:(0|[1-9][0-9]?))?", name, re.ASCII):
-        raise refused
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise refused from error
+    if name and not re.fullmatch(r"cpu|mps|cuda(:(0|[1-9][0-9]?))?", name, re.ASCII):
+        raise BadOption(f"expected cpu, cuda, cuda:1 or mps, found '{quoted(name)}'")
     return name
+
+
+def _share(text: object) -> float:
+    try:
+        share = float(str(text))
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise BadOption(f"expected a number above 0 and up to 1, found '{quoted(str(text))}'")
+    return share
 
 
 Submission = Annotated[
@@ -228,6 +229,22 @@ SandboxName = Annotated[
         help="bwrap runs the submission in bubblewrap: for files of people whom you do not know.",
     ),
 ]
+Address = Annotated[
+    str,
+    typer.Option(
+        "--address", metavar="<host:port>", help="A running Ray cluster, for BACKEND=ray; else one starts here."
+    ),
+]
+Share = Annotated[
+    float | None,
+    typer.Option(
+        "--share",
+        parser=_share,
+        metavar="<number>",
+        show_default="1",
+        help="The part of a GPU that a worker of BACKEND=ray gets: 0.25 for four workers on each.",
+    ),
+]
 BankOption = Annotated[
     str | None,
     typer.Option(
@@ -250,6 +267,13 @@ def seeds_of(seed: int, seeds: tuple[int, ...] | None) -> tuple[int, ...]:
     return seeds or (seed,)
 
 
+def backend_of(backend: str, sandbox: str = "", address: str = "", share: float | None = None) -> "Backend":
+    """The backend that the options describe."""
+    from scoring.running import backends
+
+    return backends.load(backend, backends.Options(sandbox, address, share))
+
+
 def pools_of(
     task: str,
     data: Path | None,
@@ -258,23 +282,20 @@ def pools_of(
     seeds: tuple[int, ...],
     store: Path,
     workers: int | None,
-    backend: str,
+    rows_by: "Backend",
     limit: float | None = None,
     forget: int | None = None,
-    sandbox: str = "",
 ) -> "list[Pools]":
     """The pools that the options describe, one per seed."""
     from scoring.jobs.setting import Setting
-    from scoring.running import backends
     from scoring.running.pools import Pools
     from scoring.running.progress import Progress
     from starter_kit import tasks
 
     loaded = tasks.load(task, data, model)
     asked = loaded if forget is None else loaded.asking_for(forget)
-    how = store, backends.load(backend, sandbox), workers, Progress(messages), limit
-    if sandbox and device != "cpu":
-        raise InputError(f"SANDBOX={sandbox} runs submissions on the CPU alone. Add DEVICE=cpu.")
+    device = rows_by.machines.device(device)
+    how = store, rows_by, workers, Progress(messages), limit
     return [Pools(Setting(asked, device, seed), *how) for seed in seeds]
 
 

@@ -10,6 +10,7 @@ from scoring.cli.console import reporting_errors, results, say, say_notes, warn_
 from scoring.cli.options import (
     MADE,
     REPORTS,
+    Address,
     BackendName,
     BankOption,
     Data,
@@ -21,11 +22,13 @@ from scoring.cli.options import (
     SandboxName,
     Seed,
     Seeds,
+    Share,
     StartModel,
     Store,
     Submission,
     TaskName,
     Workers,
+    backend_of,
     pools_of,
     seeds_of,
     with_banks,
@@ -67,6 +70,8 @@ def score_command(
     backend: BackendName = "processes",
     bank: BankOption = None,
     sandbox: SandboxName = "",
+    address: Address = "",
+    share: Share = None,
     checkpoints: Annotated[
         Path | None,
         typer.Option("--checkpoints", parser=a_path, help="Score this zip or folder of checkpoints instead."),
@@ -89,7 +94,8 @@ def score_command(
         if out:
             check_place(out, FILES)
         chosen = seeds_of(seed, seeds)
-        found = pools_of(task, data, model, device, chosen, store, workers, backend, limit, forget, sandbox)
+        rows_by = backend_of(backend, sandbox, address, share)
+        found = pools_of(task, data, model, device, chosen, store, workers, rows_by, limit, forget)
         found = with_banks(found, bank, models)
         if checkpoints:
             if len(chosen) > 1:
@@ -169,6 +175,8 @@ def certify_command(
     limit: Limit = None,
     backend: BackendName = "processes",
     sandbox: SandboxName = "",
+    address: Address = "",
+    share: Share = None,
 ) -> None:
     """Check whether a submission that brings its own learning unlearns exactly.
 
@@ -180,7 +188,8 @@ def certify_command(
 
     with reporting_errors(INTERRUPTED):
         warn_of_strangers([submission], sandbox)
-        (pools,) = pools_of(task, data, model, device, (seed,), store, workers, backend, limit, forget, sandbox)
+        rows_by = backend_of(backend, sandbox, address, share)
+        (pools,) = pools_of(task, data, model, device, (seed,), store, workers, rows_by, limit, forget)
         certificate = run.certify(submission, pools)
         for sentence in sentences(submission.stem, certificate):
             results.print(sentence, soft_wrap=True)

@@ -6,6 +6,7 @@ from scoring.cli.console import reporting_errors, results, say, warn_of_stranger
 from scoring.cli.options import (
     MADE,
     REPORTS,
+    Address,
     BackendName,
     Data,
     Device,
@@ -16,12 +17,14 @@ from scoring.cli.options import (
     SandboxName,
     Seed,
     Seeds,
+    Share,
     StartModel,
     Store,
     Submission,
     TaskName,
     Trials,
     Workers,
+    backend_of,
     pools_of,
     seeds_of,
 )
@@ -49,6 +52,8 @@ def tune_command(
     limit: Limit = None,
     backend: BackendName = "processes",
     sandbox: SandboxName = "",
+    address: Address = "",
+    share: Share = None,
 ) -> None:
     """Search the constants of a submission for a task, then score it with the best ones.
 
@@ -69,7 +74,8 @@ def tune_command(
         place = reports.place_of_tuned(submission)
         warn_of_strangers([submission], sandbox)
         every = (search.TUNING_SEED, *chosen)
-        pools, *others = pools_of(task, data, model, device, every, store, workers, backend, limit, forget, sandbox)
+        rows_by = backend_of(backend, sandbox, address, share)
+        pools, *others = pools_of(task, data, model, device, every, store, workers, rows_by, limit, forget)
         of_search = folder_of(REPORTS, pools.task.label, search.TUNING_SEED, search.MODELS, submission.stem)
         folder = out / "tuning" if out else of_search
         check_place(folder, reports.FILES)

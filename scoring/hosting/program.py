@@ -123,7 +123,7 @@ def _pools(reference: Path, store: Path) -> tuple[Settings, Pools]:
 def _backend(settings: Settings) -> backends.Backend:
     """The backend that runs code of strangers, with the strongest walls that there are."""
     try:
-        return backends.load("processes", "bwrap")
+        return backends.load("processes", backends.Options(sandbox="bwrap"))
     except InputError as error:
         # In most containers bubblewrap does not work, but Landlock does.
         if settings.accepts == "code" and not confinement.version():

@@ -12,7 +12,6 @@ from scoring.jobs.probing import RELEARNED, RELEARNING_STEPS
 from scoring.judging.outputs import Outputs
 from scoring.reports.place import write_together
 from scoring.run import Alone
-from scoring.running.host import host_kind
 from starter_kit.errors import quoted
 from starter_kit.task import SETS
 
@@ -61,7 +60,7 @@ def record_of(result: Alone) -> AloneReport:
         models=len(result.after),
         seed=setting.seed,
         isolated=result.pools.backend.isolates,
-        host=host_kind(setting.device),
+        host=result.pools.kind,
         chance=1 / classes,
         before={name: float(getattr(result.before, f"{name}_accuracy").mean()) for name in SETS},
         after={name: float(values.mean()) for name, values in after.items()},

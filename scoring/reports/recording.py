@@ -43,7 +43,6 @@ from scoring.reports.record import (
 )
 from scoring.reports.reproduce import score_again
 from scoring.run import Judged, Result
-from scoring.running.host import host_kind
 from scoring.running.promise import Promise
 from scoring.running.unlearned import Learning
 from starter_kit.task import Task
@@ -65,7 +64,7 @@ def record_of(result: Result) -> Report:
             learner=setting.learner,
             reference=reference.pools.identity.reference,
             isolated=reference.pools.backend.isolates,
-            host=host_kind(setting.device),
+            host=reference.pools.kind,
             command=score_again(result),
         ),
         rules=Rules(

@@ -21,12 +21,12 @@ from scoring.judging.ceiling import SPLITS, Ceiling
 from scoring.judging.certificate import Certificate
 from scoring.judging.outputs import Identity, Outputs
 from scoring.running.backends import Backend, Reports
-from scoring.running.host import host_kind
 from scoring.running.keys import key_of
+from scoring.running.machines import cores
 from scoring.running.progress import Progress, Stage
 from scoring.running.store import digest_of_key, find_rows, open_rows
 from scoring.running.unlearned import Unlearned
-from scoring.running.workers import cores, gpus, run_on_shared_gpus
+from scoring.running.workers import run_on_shared_gpus
 from scoring.untrusted.checkpoints import Checkpoints
 from scoring.untrusted.submission import Submission
 from starter_kit.errors import InputError, KitError
@@ -76,12 +76,16 @@ class Pools:
         if self._banked:
             return self._banked.identity
         job = self.own_job("retrained") if self.setting.own else RetrainedJob(self.setting)
-        key = key_of(job, self.setting.device)
-        return Identity(self.task.label, self.setting.seed, digest_of_key(key))
+        return Identity(self.task.label, self.setting.seed, digest_of_key(self._key_of(job)))
+
+    @property
+    def kind(self) -> dict[str, str]:
+        """The kind of the machines that make the rows."""
+        return self.backend.machines.kind(self.setting.device)
 
     def from_bank(self, bank: Bank, name: str) -> "Pools":
         """The same pools, with the original and the retrained models of a bank, and a remark on where they are from."""
-        here, there = host_kind(self.setting.device), bank.card.host
+        here, there = self.kind, bank.card.host
         others = ", ".join(f"{key} {there.get(key, 'unknown')}" for key in here if there.get(key) != here[key])
         made = f"on another kind of machine ({others})" if others else "on this kind of machine"
         remark = f"The original and the retrained models are from {name}, made {made}; BANK=none trains them here."
@@ -159,11 +163,12 @@ class Pools:
         """
         stored = 0
         if job:
-            rows = find_rows(self.store, self._prefix(name), key_of(job, self.setting.device))
+            rows = find_rows(self.store, self._prefix(name), self._key_of(job))
             made, _ = rows.read(range(-(-models // job.size)))
             stored = sum(min(job.size, models - index * job.size) for index in made)
             seconds = next((float(row["seconds"].mean()) for row in made.values()), seconds)
-        per_model = None if seconds is None else seconds / (self.workers or cores())
+        at_once = self.workers or self.backend.machines.slots(self.setting.device)
+        per_model = None if seconds is None else seconds / at_once
         return Stage(name, models, stored, per_model, self.setting.seed)
 
     def has_run(self, submission: Submission) -> bool:
@@ -210,9 +215,9 @@ class Pools:
             return None
         job = self._certificate_job()
         pairs = CERTIFICATE_SEEDS * len(job.requests)
-        rows, _ = find_rows(
-            self.store, self._prefix(f"{submission.name}-certificate"), key_of(job, self.setting.device)
-        ).read(range(pairs))
+        rows, _ = find_rows(self.store, self._prefix(f"{submission.name}-certificate"), self._key_of(job)).read(
+            range(pairs)
+        )
         found = job.certificate(rows) if rows else None
         return found if found and (found.difference or len(rows) == pairs) else None
 
@@ -248,7 +253,7 @@ class Pools:
     def _fill(self, name: str, models: int, job: Job, unit: str = "models") -> list[Row]:
         """The rows that hold models 0 to ``models`` - 1 of a pool; missing ones are made now."""
         units = range(-(-models // job.size))
-        rows = open_rows(self.store, self._prefix(name), key_of(job, self.setting.device))
+        rows = open_rows(self.store, self._prefix(name), self._key_of(job))
         with rows.lock(lambda: self.progress.say(f"{name}: another run is making this pool; waiting for it.")):
             done, damaged = rows.read(units)
             for index in damaged:
@@ -285,7 +290,7 @@ class Pools:
 
     def _stored(self, name: str, job: Job) -> Row | None:
         """The job's first row, if it is stored. Nothing is created."""
-        found, _ = find_rows(self.store, self._prefix(name), key_of(job, self.setting.device)).read([0])
+        found, _ = find_rows(self.store, self._prefix(name), self._key_of(job)).read([0])
         return found.get(0)
 
     def _prefix(self, name: str) -> str:
@@ -293,10 +298,12 @@ class Pools:
 
     def _run(self, job: Job, units: list[int], report: Reports) -> Iterator[tuple[int, Row]]:
         """The units' rows, made by as many workers as were asked for or can be used."""
-        on_gpus = gpus(self.setting.device)
-        if self.workers or not on_gpus:
-            return self.backend.run(job, units, self.workers or cores(), report)
-        if job.shares_gpu:
+        machines, device = self.backend.machines, self.setting.device
+        on_gpus = machines.gpus(device)
+        if on_gpus and job.shares_gpu and not self.workers:
             return run_on_shared_gpus(self.backend.run, job, units, on_gpus, most=max(cores(), on_gpus))
         # A group of models fills a GPU by itself.
-        return self.backend.run(job, units, on_gpus, report)
+        return self.backend.run(job, units, self.workers or machines.slots(device), report)
+
+    def _key_of(self, job: Job) -> dict[str, str]:
+        return key_of(job, self.kind)

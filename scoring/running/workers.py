@@ -1,10 +1,7 @@
 """How many workers do a job."""
 
-import os
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-
-import torch
 
 from scoring.jobs.job import Job, Row
 from scoring.running.backends import Run
@@ -14,19 +11,6 @@ ROWS_PER_TRIAL = 4
 
 WORTHWHILE = 1.1
 """Twice the workers must be faster by this factor to be worth their memory."""
-
-
-def cores() -> int:
-    """The number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def gpus(device: str) -> int:
-    """How many GPUs a device stands for: all visible ones for "cuda", one for "cuda:1", none for "cpu" and "mps"."""
-    wanted = torch.device(device)
-    if wanted.type != "cuda":
-        return 0
-    return torch.cuda.device_count() if wanted.index is None else 1
 
 
 def run_on_shared_gpus(run: Run, job: Job, indices: Sequence[int], gpus: int, most: int) -> Iterator[tuple[int, Row]]:

@@ -130,13 +130,13 @@ def test_the_kits_own_bank_is_used_until_an_original_is_stored(score, bank_file,
 
 @pytest.mark.parametrize("options", [("--seed", 1), ("--models", 64), ("--seeds", "0,1")])
 def test_the_kits_own_bank_gives_way_where_it_does_not_fit(bank_file, monkeypatch, options, tmp_path):
-    from scoring.cli.options import pools_of, with_banks
+    from scoring.cli.options import backend_of, pools_of, with_banks
 
     monkeypatch.setitem(fitting.OWN, "digits", bank_file)
     chosen = dict([options])
     seeds = tuple(map(int, str(chosen.get("--seeds", chosen.get("--seed", 0))).split(",")))
     models = chosen.get("--models", MODELS)
-    found = pools_of("digits", None, None, "cpu", seeds, tmp_path, None, "serial")
+    found = pools_of("digits", None, None, "cpu", seeds, tmp_path, None, backend_of("serial"))
     assert all(pools.bank is None for pools in with_banks(found, None, models))
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scoring.judging.interval import Spread, difference, parts_of_halves, quick_parts, spread_from
 from scoring.judging.outputs import Identity, Outputs
 from scoring.reports.files import folder_of, load_outputs
-from scoring.running.workers import cores
+from scoring.running.machines import cores
 from tests.benchmarks.variants import ROOT
 
 KEPT = ROOT / "out/calibration"

@@ -21,9 +21,9 @@ from scoring.judging.outputs import Identity, Outputs
 from scoring.learners.fused import train_fused
 from scoring.learners.recipe import RecipeLearner
 from scoring.running import backends
+from scoring.running.machines import cores, gpus
 from scoring.running.pools import Pools
 from scoring.running.progress import Progress
-from scoring.running.workers import cores, gpus
 from scoring.untrusted.submission import read
 from starter_kit import tasks
 from starter_kit.task import Task

@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from scoring.cli.options import pools_of
+from scoring.cli.options import backend_of, pools_of
 from scoring.compare import compare_on_seeds
 from scoring.reports import comparison
 from scoring.reports.language import with_tables
@@ -50,7 +50,7 @@ def compare(task: str, files: list[Path], models: int, seed: int, folder: str) -
 
 def compare_on_true_rows(models: int) -> None:
     """The task of the concept, with what is to be forgotten listed instead of described."""
-    (pools,) = pools_of("authors-concept", None, None, "cpu", (0,), ROOT / "out/store", None, "processes")
+    (pools,) = pools_of("authors-concept", None, None, "cpu", (0,), ROOT / "out/store", None, backend_of("processes"))
     task = replace(pools.task, name=f"{pools.task.name}-listed", request="")
     listed = replace(pools, setting=replace(pools.setting, task=task))
     (compared,) = compare_on_seeds([SUBMISSIONS / f"{name}.py" for name in LISTED], [listed], models)

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from scoring.learners.fused import FusedNetwork
-from scoring.running.workers import cores
+from scoring.running.machines import cores
 from starter_kit.examples import Examples
 from starter_kit.training import Recipe
 

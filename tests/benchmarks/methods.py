@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scoring.cli.console import messages
-from scoring.cli.options import pools_of
+from scoring.cli.options import backend_of, pools_of
 from scoring.reports import agreement, ranking, tuning
 from scoring.reports.files import folder_of
 from scoring.running.progress import Progress
@@ -36,7 +36,7 @@ def methods() -> list[Path]:
 
 def searched(path: Path, task: str) -> search.Tuning | None:
     """What a search for better constants finds; None if the file has none, or does not suit the task."""
-    (pools,) = pools_of(task, None, None, "cpu", (search.TUNING_SEED,), STORE, None, "processes")
+    (pools,) = pools_of(task, None, None, "cpu", (search.TUNING_SEED,), STORE, None, backend_of("processes"))
     progress = Progress(messages)
     progress.say(f"Tuning {path.stem}")
     try:

@@ -23,8 +23,15 @@ from tests import toys
 WITHOUT_WORKERS = {"serial"}
 """Backends that run in this process: it is the worker, and a test cannot survive its loss."""
 
-each_backend = pytest.mark.parametrize("backend", backends.names())
-each_with_workers = pytest.mark.parametrize("backend", sorted({*backends.names()} - WITHOUT_WORKERS))
+
+def each(names):
+    return pytest.mark.parametrize(
+        "backend", [pytest.param(name, marks=pytest.mark.cluster) if name == "ray" else name for name in names]
+    )
+
+
+each_backend = each(backends.names())
+each_with_workers = each(sorted({*backends.names()} - WITHOUT_WORKERS))
 
 
 @dataclass(frozen=True)

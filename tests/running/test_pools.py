@@ -14,6 +14,7 @@ from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import ROLES, Setting
 from scoring.jobs.unlearned import UnlearnedJob
 from scoring.running import host
+from scoring.running.host import host_kind
 from scoring.running.keys import key_of
 from scoring.untrusted.submission import Submission, read
 from starter_kit import tasks
@@ -24,7 +25,7 @@ DIGITS = Setting(tasks.load("digits"), "cpu", 0)
 
 
 def key(setting=DIGITS):
-    return key_of(RetrainedJob(setting), setting.device)
+    return key_of(RetrainedJob(setting), host_kind(setting.device))
 
 
 CHANGES = {
@@ -45,14 +46,14 @@ def test_what_decides_a_row_is_in_its_key(change):
 
 
 def test_jobs_of_one_setting_share_no_rows():
-    assert key() != key_of(OriginalJob(DIGITS), "cpu")
+    assert key() != key_of(OriginalJob(DIGITS), host_kind("cpu"))
 
 
 def test_two_submissions_share_no_rows(store):
     original = make_pools(store).original
     names = ("finetune", "random_labels")
     jobs = [UnlearnedJob(DIGITS, read(Path(f"submissions/{name}.py")), original, 60, True) for name in names]
-    assert key_of(jobs[0], "cpu") != key_of(jobs[1], "cpu")
+    assert key_of(jobs[0], {}) != key_of(jobs[1], {})
 
 
 def test_no_two_models_share_a_seed():
@@ -86,7 +87,7 @@ def test_what_a_submission_did_in_the_judges_process_never_passes_as_isolated(st
     original = make_pools(store).original
     submission = read(Path("submissions/finetune.py"))
     jobs = [UnlearnedJob(DIGITS, submission, original, 60, isolated) for isolated in (True, False)]
-    assert key_of(jobs[0], "cpu") != key_of(jobs[1], "cpu")
+    assert key_of(jobs[0], {}) != key_of(jobs[1], {})
 
 
 def test_a_tasks_helper_files_are_part_of_its_code():

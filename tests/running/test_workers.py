@@ -1,7 +1,8 @@
 import pytest
 
 from scoring.running import workers
-from scoring.running.workers import gpus, run_on_shared_gpus
+from scoring.running.machines import gpus
+from scoring.running.workers import run_on_shared_gpus
 
 
 @pytest.mark.parametrize(("fill_up_at", "expected"), [(1, 1), (2, 2), (4, 4), (64, 16)])

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from scoring.running import backends
+from scoring.running.backends import Options
 from scoring.untrusted import bubblewrap
 from scoring.untrusted.submission import read
 from starter_kit.errors import InputError, SubmissionError
@@ -105,7 +106,7 @@ class TestWalls:
 @pytest.fixture
 def pools(store):
     found = make_pools(store, "processes", 1)
-    return replace(found, backend=backends.load("processes", "bwrap"), limit=30.0)
+    return replace(found, backend=backends.load("processes", Options(sandbox="bwrap")), limit=30.0)
 
 
 @pytest.fixture
@@ -230,7 +231,7 @@ class TestRuns:
 def test_without_bubblewrap_it_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="apt install bubblewrap"):
-        backends.load("processes", "bwrap")
+        backends.load("processes", Options(sandbox="bwrap"))
 
 
 def test_a_bubblewrap_that_does_not_work_says_why(monkeypatch, tmp_path):
@@ -239,9 +240,9 @@ def test_a_bubblewrap_that_does_not_work_says_why(monkeypatch, tmp_path):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(InputError, match="does not work here: bwrap: No permissions to create a new namespace"):
-        backends.load("processes", "bwrap")
+        backends.load("processes", Options(sandbox="bwrap"))
 
 
 def test_another_backend_has_no_sandbox():
-    with pytest.raises(InputError, match="SANDBOX=bwrap needs BACKEND=processes, found serial"):
-        backends.load("serial", "bwrap")
+    with pytest.raises(InputError, match="SANDBOX=bwrap needs BACKEND=processes or ray, found serial"):
+        backends.load("serial", Options(sandbox="bwrap"))

@@ -1,9 +1,8 @@
 """Backends: ways to run a job's units. A file here is one, and its name is the backend's name.
 
-It defines one function and one constant::
+It defines one function, ``backend(options) -> Backend``. What that runs is a function::
 
     run(job, indices, workers, report) -> iterator of (index, row)
-    ISOLATES: whether submissions run apart from the process that judges
 
 Rows come in any order, each index once. ``row_maker(job)`` gives the function from an index to its row; a worker calls
 it once and then makes many rows. ``report(index, share)`` is called, at most five times a second per worker, with the
@@ -11,21 +10,30 @@ share of a row that is done. A row depends on the job and the index alone, so ev
 ``serial`` on a CPU. Closing the iterator stops all work.
 """
 
+import os
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
-from scoring.jobs.job import Job, Row
+from scoring.jobs.job import AnotherWayError, Job, Row
 from scoring.running.host import made_by
-from starter_kit.errors import InputError
+from scoring.running.machines import Machines
+from scoring.untrusted.sandbox import KeeperLostError
+from starter_kit.errors import InputError, KitError, out_of_gpu_memory
 from starter_kit.training import Report, silent
 
 REPORT_EVERY = 0.2
 """Seconds between reports of a worker."""
+
+ATTEMPTS = 3
+"""How often one index may lose its worker before the run is given up."""
+
+OUT_OF_MEMORY, KEEPER_LOST = 77, 78
+"""A worker's exit codes when memory runs out, and when its keeper was killed."""
 
 Reports = Callable[[int, float], None]
 """Told which share of a row, named by its index, is done."""
@@ -45,11 +53,33 @@ def nobody(index: int, share: float) -> None:
 
 
 @dataclass(frozen=True)
+class Options:
+    """What a person may choose of a backend. Each refuses what it does not have.
+
+    Attributes:
+        sandbox: "bwrap" to run submissions in bubblewrap; see `untrusted/bubblewrap.py`.
+        address: of a running cluster.
+        share: of a GPU, for each worker of a cluster.
+    """
+
+    sandbox: str = ""
+    address: str = ""
+    share: float | None = None
+
+
+@dataclass(frozen=True)
 class Backend:
-    """A way to run jobs."""
+    """A way to run jobs.
+
+    Attributes:
+        run: runs them.
+        isolates: whether submissions run apart from the process that judges.
+        machines: what they run on.
+    """
 
     run: Run
     isolates: bool
+    machines: Machines
 
 
 def names() -> list[str]:
@@ -57,25 +87,41 @@ def names() -> list[str]:
     return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 
 
-def load(name: str, sandbox: str = "") -> Backend:
-    """The backend of that name.
-
-    Args:
-        name: one of ``names``.
-        sandbox: "bwrap" to run submissions in bubblewrap; see `untrusted/bubblewrap.py`.
+def load(name: str, options: Options | None = None) -> Backend:
+    """The backend of that name, one of ``names``.
 
     Raises:
-        InputError: the backend has no sandbox, or bubblewrap is not there.
+        InputError: it lacks what the options ask for, or something that it needs is not there.
     """
-    module = import_module(f"{__name__}.{name}")
-    if not sandbox:
-        return Backend(module.run, module.ISOLATES)
-    if name != "processes":
-        raise InputError(f"SANDBOX={sandbox} needs BACKEND=processes, found {name}.")
-    from scoring.untrusted import bubblewrap
+    return import_module(f"{__name__}.{name}").backend(options or Options())
 
-    bubblewrap.check()
-    return Backend(partial(module.run, start_keeper=bubblewrap.start), module.ISOLATES)
+
+def refuse(name: str, options: Options, *lacking: str) -> None:
+    """Raise ``InputError`` if the options ask a backend for something that it lacks."""
+    for option in lacking:
+        if value := getattr(options, option):
+            able = "processes or ray" if option == "sandbox" else "ray"
+            raise InputError(f"{option.upper()}={value} needs BACKEND={able}, found {name}.")
+
+
+def row_or_error(make: Callable[[], Row]) -> Row | Exception:
+    """A row, or the error to send in its place. Ends this process if memory or its keeper is lost.
+
+    Only the end of a process frees all of its memory.
+    """
+    try:
+        return make()
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    except KeeperLostError:
+        os._exit(KEEPER_LOST)
+    except Exception as error:
+        if out_of_gpu_memory(error):
+            os._exit(OUT_OF_MEMORY)
+        # A pickled exception loses its traceback, which is needed to find a bug in the kit.
+        if not isinstance(error, KitError | AnotherWayError):
+            error.add_note(traceback.format_exc())
+        return error
 
 
 def row_maker(job: Job, report: Report = silent) -> Callable[[int], Row]:

@@ -12,11 +12,11 @@ import shutil
 import signal
 import tempfile
 import threading
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -27,19 +27,24 @@ import torch
 
 from scoring.jobs.job import AnotherWayError, Job, Row
 from scoring.running import fork_server
-from scoring.running.backends import Reports, nobody, row_maker
+from scoring.running.backends import (
+    ATTEMPTS,
+    KEEPER_LOST,
+    OUT_OF_MEMORY,
+    Backend,
+    Options,
+    Reports,
+    nobody,
+    refuse,
+    row_maker,
+    row_or_error,
+)
+from scoring.running.machines import ThisMachine
+from scoring.untrusted import bubblewrap
 from scoring.untrusted.keeper import keep
 from scoring.untrusted.processes import end_adopted, use_gpu
-from scoring.untrusted.sandbox import KeeperLostError, Sandbox
-from starter_kit.errors import KitError, MachineError, out_of_gpu_memory
-
-ISOLATES = True
-
-ATTEMPTS = 3
-"""How often one index may lose its worker before the run is given up."""
-
-OUT_OF_MEMORY, KEEPER_LOST = 77, 78
-"""A worker's exit codes when memory runs out, and when its keeper was killed."""
+from scoring.untrusted.sandbox import Sandbox
+from starter_kit.errors import MachineError
 
 TO_END = 1.0
 """Seconds that a fork server which was killed has to end: it has much memory to give back."""
@@ -65,6 +70,15 @@ class Keeper(Protocol):
 
 StartKeeper = Callable[[bool, int, Path, Connection], Keeper]
 """Starts a keeper: with the arguments of ``untrusted.keeper.keep``."""
+
+
+def backend(options: Options) -> Backend:
+    """Submissions run in forks of a keeper, in bubblewrap if that is asked for."""
+    refuse("processes", options, "address", "share")
+    if options.sandbox:
+        bubblewrap.check()
+    start = bubblewrap.start if options.sandbox else keeper_as_fork
+    return Backend(partial(run, start_keeper=start), isolates=True, machines=ThisMachine())
 
 
 def keeper_as_fork(warm: bool, number: int, folder: Path, pipe: Connection) -> Keeper:
@@ -193,9 +207,7 @@ def _new_worker(job: Job, taken: set[int], start_keeper: StartKeeper) -> _Worker
         warm = not torch.accelerator.is_available()
         keeper = start_keeper(warm, number, folder, its_own)
         its_own.close()
-        # By value. As an argument, or by `send`, its tensors would lie in memory that this process shares.
-        sandbox.send_bytes(pickle.dumps(job.handed.copied("cpu")))
-        job = job.within(Sandbox(sandbox))
+        job = hand_over(job, sandbox)
     process = context.Process(target=_work, args=(job, theirs, number))  # type: ignore[attr-defined]
     process.start()
     theirs.close()
@@ -203,6 +215,14 @@ def _new_worker(job: Job, taken: set[int], start_keeper: StartKeeper) -> _Worker
         # The keeper must see that the connection is closed as soon as the worker has ended.
         sandbox.close()
     return _Worker(process, keeper, folder, ours, number)
+
+
+def hand_over(job: Job, sandbox: Connection) -> Job:
+    """The job with a sandbox, whose keeper at the other end gets what every run gets."""
+    assert job.handed
+    # By value. As an argument, or by `send`, its tensors would lie in memory that this process shares.
+    sandbox.send_bytes(pickle.dumps(job.handed.copied("cpu")))
+    return job.within(Sandbox(sandbox))
 
 
 def _send(worker: _Worker, index: int) -> None:
@@ -244,29 +264,21 @@ def _work(job: Job, pipe: Connection, number: int) -> None:
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     torch.set_num_threads(job.threads)
-    make = None
+    make: Callable[[int], Row] | None = None
+
+    def made(index: int) -> Row:
+        nonlocal make
+        if not make:
+            use_gpu(job.device, number)
+            make = row_maker(job, pipe.send)
+        return make(index)
+
     while True:
         try:
             index = pipe.recv()
         except (EOFError, ConnectionResetError):
             return
         try:
-            if not make:
-                use_gpu(job.device, number)
-                make = row_maker(job, pipe.send)
-            result: Row | Exception = make(index)
-        except MemoryError:
-            os._exit(OUT_OF_MEMORY)
-        except KeeperLostError:
-            os._exit(KEEPER_LOST)
-        except Exception as error:
-            if out_of_gpu_memory(error):
-                os._exit(OUT_OF_MEMORY)
-            # A pickled exception loses its traceback, which is needed to find a bug in the kit.
-            if not isinstance(error, KitError | AnotherWayError):
-                error.add_note(traceback.format_exc())
-            result = error
-        try:
-            pipe.send(result)
+            pipe.send(row_or_error(partial(made, index)))
         except (BrokenPipeError, ConnectionResetError):
             return

@@ -6,10 +6,14 @@ from dataclasses import replace
 import torch
 
 from scoring.jobs.job import AnotherWayError, Job, Row
-from scoring.running.backends import Reports, nobody, row_maker
+from scoring.running.backends import Backend, Options, Reports, nobody, refuse, row_maker
+from scoring.running.machines import ThisMachine
 
-ISOLATES = False
-"""A submission could change what judges it, and what judges the next one."""
+
+def backend(options: Options) -> Backend:
+    """It isolates nothing: a submission could change what judges it, and what judges the next one."""
+    refuse("serial", options, "sandbox", "address", "share")
+    return Backend(run, isolates=False, machines=ThisMachine())
 
 
 def run(job: Job, indices: Sequence[int], workers: int, report: Reports = nobody) -> Iterator[tuple[int, Row]]:

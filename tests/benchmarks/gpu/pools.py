@@ -18,7 +18,8 @@ from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
 from scoring.jobs.unlearned import UnlearnedJob
 from scoring.running.backends import processes
-from scoring.running.workers import cores, run_on_shared_gpus
+from scoring.running.machines import cores
+from scoring.running.workers import run_on_shared_gpus
 from scoring.untrusted.submission import read
 from starter_kit.task import Task
 from tests.benchmarks import machine, organisers, scale
