@@ -20,6 +20,7 @@ BENCHMARKS = (
     "transformers",
     "competition",
     "whole_score",
+    "cluster",
 )
 
 

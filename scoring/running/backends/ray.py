@@ -50,6 +50,9 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # The loss of a machine prints twenty lines, which would tear the progress bar.
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    # Its warnings go to the output of this program, whatever it is told; those that match are left out.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+    "RAY_DEDUP_LOGS_ALLOW_REGEX": "(?!)",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
