@@ -34,13 +34,15 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare tune certify browser show leaderboard tables bank host export bundle rehearse upload submissions lint test official check bench calibration methods learners language gpu soak
+.PHONY: help env new score compare tune certify browser show leaderboard tables bank host export bundle rehearse upload submissions lint test official cluster check bench calibration methods learners language gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo 'OPTIONS, as NAME=value: TASK DATA MODEL MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
 	@echo 'score, compare, tune and certify also take LIMIT (seconds per run) and FORGET (how many examples).'
+	@echo 'score and compare take BANK (a file of make bank, or none); BACKEND=ray takes ADDRESS and SHARE (of a GPU).'
+	@echo 'score, compare, tune and certify take SANDBOX=bwrap, for files that you did not write.'
 	@echo 'score, compare and tune take SEEDS (as in 0,1,2); compare takes COLUMNS (as in retain,u_lira,klom).'
 	@echo 'SUBMISSIONS is a list, as in "submissions/a*.py submissions/b.py"; write ? for a space in a name.'
 	@echo $(call quoted,$(VENV)/bin/unlearning-kit VERB --help explains them.)
@@ -74,7 +76,7 @@ leaderboard: $(READY)  ## write one page per task with all its scores  [REPORTS,
 tables: $(READY)  ## write the results of make compare into the README files
 	@$(KIT) tables $(call options)
 
-bank: $(READY)  ## write the original and the retrained pool into a file, for BANK=  [TASK, MODELS, SEED, OUT, ...]
+bank: $(READY)  ## write the original and the retrained pool into a file  [TASK, MODELS, SEED, OUT, ...]
 	@$(KIT) bank $(call options)
 
 host: $(READY)  ## make a competition of your own  [KIND, SEED, TASK, MODELS, ACCEPT, OUT, ...]
@@ -100,6 +102,9 @@ lint: $(READY)  ## check lint, format and types
 
 test: $(READY)  ## run the tests
 	@$(RUN) -m pytest
+
+cluster: $(READY)  ## run the tests that start Ray clusters; some ten minutes
+	@$(RUN) -m pytest -m cluster
 
 official: $(READY)  ## check that 512 models give sensible results; some twenty minutes
 	@$(RUN) -m pytest -m official

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scoring.cli.console import reporting_errors, say
+from scoring.cli.console import messages, reporting_errors, say
 from scoring.cli.options import (
     MADE,
     Address,
@@ -27,7 +27,7 @@ from scoring.cli.options import (
 from scoring.cli.score_commands import INTERRUPTED
 from scoring.cli.values import a_folder
 from scoring.judging.score import OFFICIAL_MODELS
-from starter_kit.errors import quoted
+from starter_kit.errors import InputError, quoted
 
 
 class Kind(StrEnum):
@@ -59,6 +59,12 @@ def host_command(
         Path | None,
         typer.Option("--out", parser=a_folder, show_default="out/hosting/KIND", help="The folder to write."),
     ] = None,
+    upload: Annotated[
+        str | None,
+        typer.Option(
+            "--upload", metavar="<name>", help="With KIND=kaggle, also create the competition there, under this name."
+        ),
+    ] = None,
     store: Store = MADE / "store",
     workers: Workers = None,
     backend: BackendName = "processes",
@@ -70,11 +76,14 @@ def host_command(
     Trains the original model and the retrained models, unless they are stored. Choose a SEED that nobody can guess:
     with it, everybody can make what submissions are held against.
     """
-    from scoring.hosting import codabench, kaggle
+    from scoring.hosting import codabench, kaggle, kaggle_upload
     from scoring.hosting.make import competition_of, data_of
     from scoring.reports.place import check_place, write_together
+    from starter_kit.kaggle.client import Patience, connect
 
     with reporting_errors(INTERRUPTED):
+        if upload and kind is not Kind.kaggle:
+            raise InputError("UPLOAD= is for KIND=kaggle. For Codabench, upload the zip on the site.")
         rows_by = backend_of(backend, "", address, share)
         (pools,) = pools_of(task, data, None, device, (seed,), store, workers, rows_by, None, forget)
         folder = out or MADE / "hosting" / kind.value
@@ -90,6 +99,9 @@ def host_command(
         for name in sorted({str(Path(name).parent) for name in files}):
             some = {Path(path).name: content for path, content in files.items() if str(Path(path).parent) == name}
             write_together(folder / name, some)
+        if upload:
+            client = connect(Patience())
+            say(kaggle_upload.create(folder, upload, client, Patience(), messages.print))
         say(f"{quoted(folder)}/README.md says what is left to do.")
 
 

@@ -58,6 +58,9 @@ class KaggleServer:
             def do_POST(self) -> None:
                 server.answer(self)
 
+            def do_PUT(self) -> None:
+                server.receive(self)
+
             def log_message(self, *arguments: object) -> None:
                 pass
 
@@ -74,6 +77,10 @@ class KaggleServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.http.server_port}"
+
+    def receive(self, handler: BaseHTTPRequestHandler) -> None:
+        """A file that is uploaded, of which there is none where only notebooks are pushed."""
+        handler.send_error(404)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         method = handler.path.rsplit("/", 1)[-1]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 SOURCE = '"""Nothing."""\n\nHELPER = "my helper"\n\n\ndef unlearning(net, retain, forget, val):\n    return net\n'
 
 
-@pytest.fixture
-def server(monkeypatch, tmp_path):
+@contextmanager
+def kaggle_on(server, monkeypatch, tmp_path):
     """The server, in an environment in which Kaggle's client knows no other."""
     for name in [name for name in os.environ if name.startswith("KAGGLE_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
@@ -31,7 +32,7 @@ def server(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "home/.kaggle"))
     monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
-    with KaggleServer() as server:
+    with server:
         from kagglesdk import kaggle_env
 
         monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.LOCAL, server.url)
@@ -41,6 +42,12 @@ def server(monkeypatch, tmp_path):
         monkeypatch.setattr(KaggleApi, "config", str(tmp_path / "home/.kaggle/kaggle.json"))
         assert KaggleApi().build_kaggle_client().http_client()._endpoint.startswith("http://127.0.0.1:")
         server.calls.clear()
+        yield server
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    with kaggle_on(KaggleServer(), monkeypatch, tmp_path) as server:
         yield server
 
 
