@@ -32,7 +32,8 @@ def files_for(competition: Competition) -> dict[str, bytes]:
     # While people write their notebooks, the validation set stands in for the test set, as long as it is hidden.
     data = public | {"test.npz": public["validation.npz"]}
     for name in KIT_OF_A_SCRIPT:
-        data |= files_below(KIT / name, name)
+        # Kaggle's client cannot upload empty files; Python does not need those of a package.
+        data |= {path: content for path, content in files_below(KIT / name, name).items() if content}
     original = Outputs.of_rows(bank.identity, [bank.original.answers], 1).take(np.zeros(len(bank.retrained), int))
     return {
         "README.md": page("kaggle_readme.md", competition, "kaggle").encode(),
