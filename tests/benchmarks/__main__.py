@@ -21,6 +21,7 @@ BENCHMARKS = (
     "competition",
     "whole_score",
     "cluster",
+    "sandbox",
 )
 
 
