@@ -111,4 +111,4 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
 def command_line(store: Path, out: Path) -> list[str]:
     """A score of `finetune` as a real command."""
     options = ["--models", str(MODELS), "--store", str(store), "--out", str(out / "report"), "--workers", "2"]
-    return [sys.executable, "-m", "scoring", "score", "submissions/finetune.py", *options]
+    return [sys.executable, "-m", "scoring", "score", "submissions/finetune.py", "--bank", "none", *options]

@@ -88,9 +88,11 @@ def _sandbox(name: str) -> str:
 
 
 def _device(name: str) -> str:
+    from scoring.running.machines import unavailable
+
     # Others exist, but hold no values (meta), or are another name of cpu, whose rows would be made twice.
     if name and not re.fullmatch(r"cpu|mps|cuda(:(0|[1-9][0-9]?))?", name, re.ASCII):
-        raise BadOption(f"expected cpu, cuda, cuda:1 or mps, found '{quoted(name)}'")
+        raise BadOption(unavailable(name))
     return name
 
 

@@ -22,6 +22,13 @@ def gpus(device: str) -> int:
     return torch.cuda.device_count() if wanted.index is None else 1
 
 
+def unavailable(device: str) -> str:
+    """What to say of a device that this machine does not have."""
+    return (
+        f"'{quoted(device)}' is unavailable on this machine. Expected cpu, cuda, cuda:1 or mps; cpu works everywhere."
+    )
+
+
 class Machines(Protocol):
     """The machines of a backend."""
 
@@ -51,10 +58,7 @@ class ThisMachine:
         try:
             torch.zeros(1, device=name)
         except (RuntimeError, AssertionError) as error:
-            raise InputError(
-                f"DEVICE: '{quoted(name)}' is unavailable on this machine. Expected cpu, cuda, cuda:1 or mps; cpu "
-                "works everywhere."
-            ) from error
+            raise InputError(f"DEVICE: {unavailable(name)}") from error
         return name
 
     def kind(self, device: str) -> dict[str, str]:

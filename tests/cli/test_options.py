@@ -18,7 +18,7 @@ USAGE, INPUT = 2, 1
         (["--models", "7"], USAGE, "expected at least 8 models, found 7"),
         (["--models", "many"], USAGE, "Invalid value for '--models'"),
         (["--device", "tpu9"], USAGE, "'tpu9' is unavailable on this machine. Expected cpu, cuda, cuda:1 or mps"),
-        (["--backend", "cloud"], USAGE, "expected one of processes, serial, found 'cloud'"),
+        (["--backend", "cloud"], USAGE, "expected one of processes, ray, serial, found 'cloud'"),
         (["--seed", "-1"], USAGE, "Invalid value for '--seed'"),
         (["--workers", "0"], USAGE, "Invalid value for '--workers'"),
         (["--task", "digit"], INPUT, "There is no task 'digit'. Did you mean 'digits'?"),

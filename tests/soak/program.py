@@ -113,7 +113,7 @@ def command(submission: str, store: Path, out: Path) -> list[str]:
     """What a person would type."""
     options = ["--models", str(MODELS), "--device", "cpu", "--workers", "2", "--store", str(store), "--out", str(out)]
     # The machine may be suspended in the middle of a run, whose limit is a minute otherwise.
-    return [sys.executable, "-m", "scoring", "score", submission, *options, "--limit", "3600"]
+    return [sys.executable, "-m", "scoring", "score", submission, *options, "--limit", "3600", "--bank", "none"]
 
 
 def marked(prefix: str) -> list[int]:
