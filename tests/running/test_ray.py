@@ -19,6 +19,7 @@ from scoring.jobs.retrained import RetrainedJob
 from scoring.jobs.setting import Setting
 from scoring.running import backends
 from scoring.running.backends import Options
+from scoring.running.cluster import SETTINGS
 from scoring.running.travelling import packed, unpacked
 from scoring.untrusted.submission import read
 from starter_kit import tasks
@@ -27,6 +28,8 @@ from tests.conftest import make_pools
 from tests.running.test_backends import EXPECTED, Squares, squares
 from tests.untrusted.test_bubblewrap import needs_bubblewrap
 
+# Ray reads some of them when it is imported.
+os.environ.update(SETTINGS)
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 
@@ -180,7 +183,7 @@ class TestSeveralMachines:
     def backend(cluster, **options):
         return backends.load("ray", Options(address=cluster.address, **options))
 
-    def test_a_machine_that_is_killed_costs_only_its_rows_in_flight(self, cluster, tmp_path):
+    def test_a_machine_that_is_killed_costs_only_its_rows_in_flight(self, cluster, tmp_path, capfd):
         self.add(cluster)
         doomed = self.add(cluster)
         backend = self.backend(cluster)
@@ -195,6 +198,8 @@ class TestSeveralMachines:
             elif len(rows) == 4:
                 assert time.monotonic() - began < 10
         assert squares(rows) == EXPECTED
+        said = capfd.readouterr()
+        assert said.out == said.err == "", "nothing tears the progress bar"
 
     def test_its_models_have_the_bits_of_serial_then_too(self, cluster):
         self.add(cluster)
@@ -224,7 +229,7 @@ class TestSeveralMachines:
         self.add(cluster)
         backend = self.backend(cluster)
         kind = backend.machines.kind("cpu")
-        backend.machines.__dict__["_found"] = {"cpu": tuple((kind | {"cpu_capability": "AVX2"}).items())}
+        backend.machines.kinds["cpu"] = kind | {"cpu_capability": "AVX2"}
         with pytest.raises(MachineError, match="No machine of the Ray cluster may make rows"):
             dict(backend.run(Squares(tmp_path), range(3), 2))
         assert f"its cpu_capability is {kind['cpu_capability']}, not AVX2" in capfd.readouterr().err
