@@ -58,7 +58,8 @@ def warn_of_strangers(paths: Iterable[Path], sandbox: str) -> None:
     if strange:
         names = ", ".join(quoted(path) for path in strange)
         verb = "is" if len(strange) == 1 else "are"
-        warn([f"{names} {verb} not in submissions/. Run what you did not write with SANDBOX=bwrap: it walls off more."])
+        advice = "If somebody else wrote it, add SANDBOX=bwrap, which isolates it further."
+        warn([f"{names} {verb} not in submissions/. {advice}"])
 
 
 def say_notes(notes: Iterable[str]) -> None:
