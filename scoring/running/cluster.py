@@ -13,7 +13,7 @@ from typing import Any
 from scoring.jobs.code import PACKAGES
 from scoring.running.backends import Options
 from scoring.running.host import host_kind
-from scoring.running.machines import cores
+from scoring.running.machines import check_sandbox, cores
 from scoring.untrusted.confinement import KIT
 from starter_kit.errors import InputError, MachineError, quoted
 from starter_kit.extras import how_to_install
@@ -139,7 +139,9 @@ class Cluster:
         with_gpus = any(machine.resources.get("GPU") for machine in self.machines)
         if name == "cuda" and not with_gpus:
             raise InputError("DEVICE=cuda: no machine of the Ray cluster has a GPU.")
-        return name or ("cuda" if with_gpus else "cpu")
+        name = name or ("cuda" if with_gpus and not self.options.sandbox else "cpu")
+        check_sandbox(self.options.sandbox, name)
+        return name
 
     def kind(self, device: str) -> dict[str, str]:
         """The kind of most of its machines, when they were first asked."""

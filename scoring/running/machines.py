@@ -1,6 +1,7 @@
 """What rows are made on, as a backend sees it: which device, of which kind, and how many rows at a time."""
 
 import os
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -29,6 +30,12 @@ def unavailable(device: str) -> str:
     )
 
 
+def check_sandbox(sandbox: str, device: str) -> None:
+    """Raise ``InputError`` if submissions on this device cannot run in such a sandbox."""
+    if sandbox and device != "cpu":
+        raise InputError(f"SANDBOX={sandbox} runs submissions on the CPU alone, found DEVICE={device}.")
+
+
 class Machines(Protocol):
     """The machines of a backend."""
 
@@ -49,12 +56,20 @@ class Machines(Protocol):
         """How many GPUs workers may be added to until they are full; 0 if there is nothing to find out."""
 
 
+@dataclass(frozen=True)
 class ThisMachine:
-    """The machine that this process runs on."""
+    """The machine that this process runs on.
+
+    Attributes:
+        sandbox: what submissions run in; see `backends.Options`.
+    """
+
+    sandbox: str = ""
 
     def device(self, name: str) -> str:
         """A GPU where there is one, unless a name says otherwise."""
-        name = name or ("cuda" if torch.cuda.is_available() else "cpu")
+        name = name or ("cuda" if torch.cuda.is_available() and not self.sandbox else "cpu")
+        check_sandbox(self.sandbox, name)
         try:
             torch.zeros(1, device=name)
         except (RuntimeError, AssertionError) as error:

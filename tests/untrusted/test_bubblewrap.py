@@ -246,3 +246,11 @@ def test_a_bubblewrap_that_does_not_work_says_why(monkeypatch, tmp_path):
 def test_another_backend_has_no_sandbox():
     with pytest.raises(InputError, match="SANDBOX=bwrap needs BACKEND=processes or ray, found serial"):
         backends.load("serial", Options(sandbox="bwrap"))
+
+
+@needs_bubblewrap
+def test_a_gpu_is_refused():
+    machines = backends.load("processes", Options(sandbox="bwrap")).machines
+    assert machines.device("") == "cpu"
+    with pytest.raises(InputError, match="SANDBOX=bwrap runs submissions on the CPU alone, found DEVICE=cuda"):
+        machines.device("cuda")

@@ -78,7 +78,7 @@ def backend(options: Options) -> Backend:
     if options.sandbox:
         bubblewrap.check()
     start = bubblewrap.start if options.sandbox else keeper_as_fork
-    return Backend(partial(run, start_keeper=start), isolates=True, machines=ThisMachine())
+    return Backend(partial(run, start_keeper=start), isolates=True, machines=ThisMachine(options.sandbox))
 
 
 def keeper_as_fork(warm: bool, number: int, folder: Path, pipe: Connection) -> Keeper:
