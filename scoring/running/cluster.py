@@ -88,6 +88,8 @@ class Cluster:
         if not self.options.address:
             with _nothing_on_stderr():
                 ray.init(
+                    # Not one that somebody else has started here.
+                    address="local",
                     num_cpus=cores(),
                     include_dashboard=False,
                     object_store_memory=STORE,
