@@ -73,7 +73,8 @@ class TestWalls:
         mine.write_text("secret")
         try:
             for path in (mine, Path(__file__)):
-                assert outcome(f"os.stat({str(path)!r})").startswith("FileNotFoundError")
+                # The second, if the checkout lies in the folder in whose place a run has its own.
+                assert outcome(f"os.stat({str(path)!r})").startswith(("FileNotFoundError", "PermissionError"))
         finally:
             mine.unlink()
 
