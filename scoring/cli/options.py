@@ -217,7 +217,8 @@ BackendName = Annotated[
         callback=_backend,
         # Before the device, whose check imports torch: that takes seconds, and two processes can do it at once.
         is_eager=True,
-        help="processes or serial. serial runs everything in this process, where print and a debugger work.",
+        help="processes, serial or ray. serial runs everything in this process, where print and a debugger work; ray "
+        "uses the machines of a cluster.",
     ),
 ]
 

@@ -16,7 +16,8 @@ from starter_kit.new import TEMPLATE
 
 KIT = Path(__file__).resolve().parents[2]
 PACKAGES = ("scoring", "starter_kit")
-FILES = ("Makefile", "README.md", "LICENSE", "CITATION.cff", "pyproject.toml", "constraints.txt", "submissions")
+FILES = ("Makefile", "README.md", "LICENSE", "CITATION.cff", "pyproject.toml", "constraints.txt")
+FOLDERS = ("submissions", "tests", ".github")
 """What of the kit participants get, besides its packages."""
 
 SETS = ("retain", "forget", "validation")
@@ -46,16 +47,17 @@ def arrays(examples: Examples) -> bytes:
 
 
 def starting_kit(competition: Competition) -> dict[str, bytes]:
-    """The files that participants start from, by name: the kit without its tests, and what to do with it.
+    """The files that participants start from, by name: the kit, and what to do with it.
 
     Raises:
         InputError: the kit is installed without its Makefile and submissions.
     """
-    missing = [name for name in FILES if not (KIT / name).exists()]
+    wanted = (*FILES, *FOLDERS)
+    missing = [name for name in wanted if not (KIT / name).exists()]
     if missing:
         raise InputError(f"Participants get a copy of the kit, but {missing[0]} is not in {KIT}. Run this in a clone.")
     found = {"COMPETITION.md": page("starting_kit.md", competition, "codabench").encode()}
-    for name in (*FILES, *PACKAGES):
+    for name in (*wanted, *PACKAGES):
         found |= files_below(KIT / name, name)
     return found | {"submissions/mine.py": TEMPLATE.read_bytes()}
 

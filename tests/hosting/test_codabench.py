@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from datetime import UTC, datetime
@@ -99,7 +100,14 @@ class TestBundle:
     def test_the_starting_kit_scores(self, codabench):
         kit = names_in(codabench / "competition/starting_kit.zip")
         assert {"Makefile", "COMPETITION.md", "submissions/mine.py", "scoring/run.py", "constraints.txt"} <= kit
-        assert not any("__pycache__" in name or name.startswith(("out/", "tests/")) for name in kit)
+        assert not any("__pycache__" in name or name.startswith("out/") for name in kit)
+
+    def test_all_that_the_readme_links_to_is_in_the_starting_kit(self, codabench):
+        with zipfile.ZipFile(codabench / "competition/starting_kit.zip") as kit:
+            links = re.findall(r"\]\((?!http|#)([^)#]+)", kit.read("README.md").decode())
+            names = set(kit.namelist())
+        assert len(links) > 10
+        assert [link for link in links if not any(name.startswith(link) for name in names)] == []
 
     def test_all_columns_are_scores(self, codabench):
         (board,) = described(codabench)["leaderboards"]
