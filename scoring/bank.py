@@ -1,4 +1,4 @@
-"""``make bank``: what submissions are held against on a task, made here to be handed on."""
+"""``make bank``: what submissions are compared with on a task, made here to be shared."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from starter_kit.errors import InputError
 
 
 def bank_of(pools: Pools, models: int) -> Bank:
-    """What submissions are held against, to be handed on; see `banks/`.
+    """What submissions are compared with, to be shared; see `banks/`.
 
     Args:
         pools: of a task's recipe.

@@ -1,4 +1,4 @@
-"""Several submissions, held against the same pools and ranked."""
+"""Several submissions, compared with the same pools and ranked."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -24,7 +24,7 @@ class Comparison:
     """The results of several submissions.
 
     Attributes:
-        reference: the pools that all are held against.
+        reference: the pools that all are compared with.
         ranked: the results, best score first.
         groups: the group of each of them, by name: none can be told apart from the first of its group. None if the
             models are too few.

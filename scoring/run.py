@@ -34,12 +34,12 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What the submissions of one learner are held against.
+    """What the submissions of one learner are compared with.
 
     Attributes:
         pools: what made them: task, learner, device, seed.
-        retrained: models that never saw the forget set. Forgetting is held against these.
-        accuracy: retrained models of the task's own recipe. Accuracy is held against these.
+        retrained: models that never saw the forget set. Forgetting is compared with these.
+        accuracy: retrained models of the task's own recipe. Accuracy is compared with these.
         ceiling: what retrained models score against each other.
         floor: the original models, untouched; those that a submission learned itself, if it brings its own learning.
     """
@@ -58,7 +58,7 @@ class Result:
     Attributes:
         submission: what was judged.
         unlearned: its models.
-        reference: what they were held against.
+        reference: what they were compared with.
         spread: how far chance moves the score; None if the models are too few to say, or too few of them get anything
             right.
         quick_looks: what fewer of these models would have scored.
@@ -189,7 +189,7 @@ def run_checkpoints(path: Path, pools: Pools, models: int) -> Result:
 
 
 def prepare(pools: Pools, models: int) -> Reference:
-    """Make, or find, everything that submissions are held against.
+    """Make, or find, everything that submissions are compared with.
 
     Raises:
         InputError: the task allows no retrained models, or they learn nothing.

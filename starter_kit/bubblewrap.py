@@ -1,6 +1,6 @@
 """Commands that run a program in bubblewrap: no network, no other processes, and next to no files.
 
-What it sees of the file system are the system's programs, Python with its packages, and what it is given by name.
+Of the file system, it sees only the system's programs, Python with its packages, and the paths that it is given.
 """
 
 import os

@@ -67,7 +67,7 @@ def preference_loss(wanted: Tensor, other: Tensor, wanted_before: Tensor, other_
 
 
 def refused(inputs: Tensor, targets: Tensor, refusal: Tensor) -> tuple[Tensor, Tensor]:
-    """The questions with a refusal in the place of their answers.
+    """The questions with a refusal instead of their answers.
 
     Args:
         inputs: [B, L] token ids, which end with the answer but for its last token.

@@ -6,7 +6,7 @@ as well.
 
 That alone overshoots: an error on the forget set that is larger than on unseen examples gives the forget set away. So
 the method returns to the epoch whose error on the forget set is nearest to the final model's error on validation
-examples of the same classes. Answers of several words have no class; they are held against all validation examples.
+examples of the same classes. Answers of several words have no class; they are compared with all validation examples.
 
 Source: SCRUB+R of Kurmanji et al., "Towards Unbounded Machine Unlearning" (2023), with the constants of its public
 experiments on membership attacks. A pass over the forget set is seven steps there and six on digits; one over the

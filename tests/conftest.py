@@ -69,7 +69,7 @@ def run_of(setting: Setting, path: Path, original: Original) -> Callable[[int], 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store that holds everything that a submission is held against."""
+    """A store that holds everything that a submission is compared with."""
     folder = tmp_path_factory.mktemp("store")
     pools = make_pools(folder, "processes", 2)
     prepare(pools, MODELS)

@@ -1,4 +1,4 @@
-"""A bank: what submissions are held against, ready to be handed on."""
+"""A bank: what submissions are compared with, ready to be shared."""
 
 from dataclasses import dataclass
 
@@ -26,5 +26,5 @@ class Bank:
 
     @property
     def identity(self) -> Identity:
-        """What all outputs that are held against it carry."""
+        """What all outputs that are compared with it carry."""
         return Identity(self.card.label, self.card.seed, self.card.reference)

@@ -12,7 +12,6 @@ import numpy as np
 import safetensors.torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from torch import Tensor
 
 from scoring.banks.bank import Bank
 from scoring.banks.card import Card, FileRecord
@@ -20,11 +19,13 @@ from scoring.banks.packing import WIDTH, shuffled, unshuffled
 from scoring.jobs.ceiling import score_in
 from scoring.jobs.original import Original
 from scoring.judging.ceiling import SPLITS, Ceiling
+from scoring.judging.epsilon import EPSILON_CAP
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import Score
 from scoring.untrusted.weights import weights_in_safetensors
 from scoring.untrusted.zip_directory import opened, starts
 from starter_kit.errors import InputError, quoted
+from starter_kit.task import Task
 
 CARD, README = "bank.json", "README.md"
 ORIGINAL, ANSWERS, RETRAINED, CEILING = "original.safetensors", "original.npz", "retrained.npz", "ceiling.npz"
@@ -34,8 +35,14 @@ NAMES = (CARD, README, ORIGINAL, ANSWERS, RETRAINED, CEILING)
 LONGEST_TEXT = 1_000_000
 """Bytes of the card, and of its words."""
 
+LIMITS = {"confidence": 10_000.0, "seconds": 1e7}
+"""The largest absolute values by the ends of arrays' names. Rules are tried in steps over the range of confidences."""
+
+LEAST_SHARE = 1e-9
+"""No honest share of examples lies between 0 and this."""
+
 MOST_TIMES, AND_MORE = 200, 1_000_000
-"""No honest file is so many times larger than what it was compressed to, and so many bytes more."""
+"""A file may have at most ``MOST_TIMES`` times its compressed size plus ``AND_MORE`` bytes."""
 
 
 def packed(bank: Bank, words: str) -> bytes:
@@ -68,19 +75,19 @@ def packed(bank: Bank, words: str) -> bytes:
     return buffer.getvalue()
 
 
-def load(path: Path, start: Mapping[str, Tensor]) -> Bank:
+def load(path: Path, task: Task) -> Bank:
     """The bank in a file, which may be a stranger's.
 
     Args:
         path: the zip.
-        start: weights with the names, shapes and types that the original must have.
+        task: what the original and the answers must suit.
 
     Raises:
         InputError: it cannot be read, is damaged, or is something else. The message says what.
     """
     try:
         with path.open("rb") as file:
-            return _bank(_contents(file), start)
+            return _bank(_contents(file), task)
     except OSError as error:
         raise InputError(f"Cannot read the bank {quoted(path)}: {error.strerror or error}.") from error
     except ValueError as error:
@@ -109,7 +116,7 @@ def _contents(file: BinaryIO) -> dict[str, bytes]:
         raise ValueError(f"expected {', '.join(NAMES)}; found {', '.join(map(quoted, sorted(listed)))}")
     card = _card(read(CARD, LONGEST_TEXT))
     if set(card.files) != {ORIGINAL, *SHUFFLED}:
-        raise ValueError(f"its card describes other files: {', '.join(map(quoted, sorted(card.files)))}")
+        raise ValueError(f"its card lists the wrong files: {', '.join(map(quoted, sorted(card.files)))}")
     found = {CARD: read(CARD, LONGEST_TEXT)}
     for name, record in card.files.items():
         if name in SHUFFLED:
@@ -136,7 +143,7 @@ def _listed(file: BinaryIO) -> tuple[list[str], Callable[[str, int], bytes]]:
         if entry is None:
             raise ValueError(f"there is no {name} in it")
         if entry.file_size > most or entry.file_size > MOST_TIMES * entry.compress_size + AND_MORE:
-            raise ValueError(f"{name} claims {entry.file_size} bytes, more than it may have")
+            raise ValueError(f"{name} declares {entry.file_size} bytes, more than allowed")
         try:
             with archive.open(entry) as unpacked:
                 content = unpacked.read(entry.file_size)
@@ -158,20 +165,38 @@ def _card(content: bytes) -> Card:
         raise ValueError(f"its card does not follow the schema: {place}: {first['msg']}") from error
 
 
-def _bank(contents: Mapping[str, bytes], start: Mapping[str, Tensor]) -> Bank:
+def _bank(contents: Mapping[str, bytes], task: Task) -> Bank:
     card = _card(contents[CARD])
-    weights = weights_in_safetensors(contents[ORIGINAL], start)
-    answers, retrained = (Outputs.from_bytes(contents[name]) for name in (ANSWERS, RETRAINED))
+    weights = weights_in_safetensors(contents[ORIGINAL], task.network().state_dict())
+    answers, retrained = (_outputs(name, contents[name], task) for name in (ANSWERS, RETRAINED))
     row = {**answers.arrays(), **answers.probes}
     bank = Bank(card, Original(weights, row), retrained, _ceiling(contents[CEILING], retrained))
     if len(answers) != 1 or len(retrained) != card.models:
         raise ValueError(f"expected answers of 1 original and {card.models} retrained models")
     if not answers.identity == retrained.identity == bank.identity:
         raise ValueError("its answers are those of another task, seed or pool than its card says")
-    for one in (answers, retrained):
-        if one.forget_confidence.shape[1:] != retrained.forget_confidence.shape[1:]:
-            raise ValueError("the original answers other examples than the retrained models")
+    shapes = [{name: values.shape[1:] for name, values in one.probes.items()} for one in (answers, retrained)]
+    if shapes[0] != shapes[1]:
+        raise ValueError("the original model answers other probes than the retrained models")
     return bank
+
+
+def _outputs(name: str, content: bytes, task: Task) -> Outputs:
+    """Answers to the examples of a task, of a size that models give."""
+    outputs = Outputs.from_bytes(content)
+    found, expected = (
+        (outputs.forget_confidence.shape[1], outputs.test_confidence.shape[1]),
+        (len(task.forget), len(task.test)),
+    )
+    if found != expected:
+        raise ValueError(f"{name}: expected answers to {expected} forget and test examples, found {found}")
+    for array, values in outputs.arrays().items():
+        for end, most in LIMITS.items():
+            if array.endswith(end) and (np.abs(values) > most).any():
+                raise ValueError(f"{name}: {array} holds values beyond {most:g}")
+        if array.endswith("accuracy") and ((values > 0) & (values < LEAST_SHARE)).any():
+            raise ValueError(f"{name}: {array} holds shares that no number of examples gives")
+    return outputs
 
 
 def _arrays(ceiling: Ceiling) -> bytes:
@@ -185,7 +210,7 @@ def _arrays(ceiling: Ceiling) -> bytes:
 def _ceiling(content: bytes, retrained: Outputs) -> Ceiling:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays: dict[str, NDArray] = {name: file[name] for name in file.files}
+            arrays: dict[str, NDArray] = {name: np.asarray(file[name]) for name in file.files}
     except Exception as error:  # As above.
         raise ValueError(f"{CEILING} cannot be read: {error}") from error
     examples = retrained.forget_confidence.shape[1]
@@ -193,5 +218,13 @@ def _ceiling(content: bytes, retrained: Outputs) -> Ceiling:
     if {name: values.shape for name, values in arrays.items()} != shapes:
         raise ValueError(f"{CEILING} does not hold the scores of {SPLITS} splits and {examples} examples")
     if any(values.dtype.kind not in "fiu" or not np.isfinite(values).all() for values in arrays.values()):
-        raise ValueError(f"{CEILING} holds something that is no finite number")
+        raise ValueError(f"{CEILING} holds a value that is not a finite number")
+    most = {
+        "forgetting_quality": 1.0,
+        "epsilon": EPSILON_CAP,
+        "strongest_epsilon": EPSILON_CAP,
+        "undecided": float(examples),
+    }
+    if any((values < 0).any() or (values > most.get(name, 1 / LEAST_SHARE)).any() for name, values in arrays.items()):
+        raise ValueError(f"{CEILING} holds a score that no models have")
     return Ceiling(tuple(score_in({name: values[split] for name, values in arrays.items()}) for split in range(SPLITS)))

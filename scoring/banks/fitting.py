@@ -21,7 +21,7 @@ def given(path: Path, task: Task, seed: int) -> Bank:
     """
     if reason := why_not(card_in(path), task, seed):
         raise InputError(f"The bank {quoted(path)} does not fit: {reason}.")
-    return load(path, task.network().state_dict())
+    return load(path, task)
 
 
 def own(task: Task, seed: int, models: int) -> Bank | None:
@@ -32,7 +32,7 @@ def own(task: Task, seed: int, models: int) -> Bank | None:
     card = card_in(path)
     if why_not(card, task, seed) or card.models < models:
         return None
-    return load(path, task.network().state_dict())
+    return load(path, task)
 
 
 def why_not(card: Card, task: Task, seed: int) -> str:
@@ -40,7 +40,7 @@ def why_not(card: Card, task: Task, seed: int) -> str:
     if card.label != task.label:
         return f"it is for {quoted(card.label)}, not for {task.label}"
     if card.task_sha256 != task.digest():
-        return f"it was made for other examples or another recipe of {task.label}"
+        return f"it was made from different examples or with a different recipe of {task.label}"
     if card.seed != seed:
         return f"its original has SEED={card.seed}, not {seed}"
     if card.rules != RULES_VERSION:

@@ -11,17 +11,17 @@ WIDTH = 8
 
 
 def shuffled(content: bytes) -> bytes:
-    """The bytes of each place of all numbers, side by side. The length becomes a multiple of ``WIDTH``."""
+    """Group the bytes of all numbers by position. Pads the length to a multiple of ``WIDTH``."""
     padded = content + bytes(-len(content) % WIDTH)
     return np.frombuffer(padded, np.uint8).reshape(-1, WIDTH).T.tobytes()
 
 
 def unshuffled(content: bytes, length: int) -> bytes:
-    """What ``shuffled`` got.
+    """Undo ``shuffled``.
 
     Args:
-        content: what it returned.
-        length: of what it got.
+        content: the return value of ``shuffled``.
+        length: the number of bytes before shuffling.
 
     Raises:
         ValueError: ``content`` is not what such a length gives.

@@ -4,21 +4,22 @@ from scoring.banks.card import Card
 
 TEXT = """# A bank of {label}: {models} retrained models
 
-It holds what unlearning is held against on the task `{label}` of the unlearning kit, so that a submission can be scored
-without training anything else:
+It holds the original model of the task `{label}` of the unlearning kit, and the answers of its retrained models. With
+it, you can score a submission without training these models:
 
-    make score TASK={task} SEED={seed} BANK=bank.zip SUBMISSION=submissions/mine.py
+    make score {options} BANK=bank.zip SUBMISSION=submissions/mine.py
 
 | file | content |
 |---|---|
 | `bank.json` | task, seed, rules, digests, the machine and the versions that made it |
 | `original.safetensors` | the weights of the original model |
 | `original.npz` | its answers |
-| `retrained.npz` | the answers of {models} models that never saw the forget set, with the seconds that each took |
+| `retrained.npz` | the answers of {models} models that never saw the forget set, and how many seconds each took |
 | `ceiling.npz` | what retrained models score against each other |
 
-The `.npz` files are byte-shuffled before they are compressed; `scoring/banks/packing.py` undoes it. Confidences on the
-test set, which do not enter the score, are in single precision; all others are as they were computed.
+The `.npz` files are byte-shuffled before compression; `unshuffled` in `scoring/banks/packing.py` reverses this.
+Confidences on the test set, which do not enter the score, are in single precision; all others are as they were
+computed.
 
 - Licence of the data: {licence}
 - Made by `make bank {options}` on {machine}.

@@ -48,10 +48,10 @@ def bank_command(
     address: Address = "",
     share: Share = None,
 ) -> None:
-    """Write what submissions are held against into one file, so that others can score without training it.
+    """Write the original and the retrained models to one file, so that others can score without training them.
 
-    It holds the original model, the answers of the retrained models, their ceiling, and a card that says where they
-    come from. `make score BANK=` takes them from there.
+    The file holds the original model, the answers of the retrained models, their ceiling, and a card that says where
+    these come from. `make score BANK=` reads it.
     """
     from scoring.bank import bank_of
     from scoring.banks.files import packed

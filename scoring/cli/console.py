@@ -58,7 +58,7 @@ def warn_of_strangers(paths: Iterable[Path], sandbox: str) -> None:
     if strange:
         names = ", ".join(quoted(path) for path in strange)
         verb = "is" if len(strange) == 1 else "are"
-        advice = "If somebody else wrote it, add SANDBOX=bwrap, which isolates it further."
+        advice = "Unless you wrote all of this code yourself, add SANDBOX=bwrap for stronger isolation."
         warn([f"{names} {verb} not in submissions/. {advice}"])
 
 

@@ -1,5 +1,6 @@
 """The command that makes a competition: host."""
 
+import secrets
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 from scoring.cli.console import messages, reporting_errors, say
 from scoring.cli.options import (
+    LARGEST_SEED,
     MADE,
     Address,
     BackendName,
@@ -16,18 +18,21 @@ from scoring.cli.options import (
     Device,
     Forget,
     Models,
-    Seed,
     Share,
     Store,
     TaskName,
     Workers,
     backend_of,
     pools_of,
+    whole_seed,
 )
 from scoring.cli.score_commands import INTERRUPTED
 from scoring.cli.values import a_folder
 from scoring.judging.score import OFFICIAL_MODELS
 from starter_kit.errors import InputError, quoted
+
+FEWEST = 10**17
+"""The least that a seed may be. Shorter ones can be found by trial from what a run sees of its own random numbers."""
 
 
 class Kind(StrEnum):
@@ -45,15 +50,26 @@ class Accepts(StrEnum):
 
 
 def host_command(
-    kind: Annotated[Kind, typer.Option(help="Where it takes place.")],
-    seed: Seed,
+    kind: Annotated[Kind, typer.Option(help="The platform.")],
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            parser=whole_seed,
+            show_default="suggested",
+            help="The secret seed of the original and the retrained models, of at least 18 digits.",
+        ),
+    ] = None,
     task: TaskName = "digits",
     data: Data = None,
     forget: Forget = None,
     models: Models = OFFICIAL_MODELS,
     device: Device = "",
     accept: Annotated[
-        Accepts, typer.Option(help="What participants submit on Codabench: a file with unlearning, or models.")
+        Accepts,
+        typer.Option(
+            help="What participants submit on Codabench: code (a file with unlearning) or checkpoints (models)."
+        ),
     ] = Accepts.code,
     out: Annotated[
         Path | None,
@@ -62,7 +78,9 @@ def host_command(
     upload: Annotated[
         str | None,
         typer.Option(
-            "--upload", metavar="<name>", help="With KIND=kaggle, also create the competition there, under this name."
+            "--upload",
+            metavar="<name>",
+            help="With KIND=kaggle, also create the competition on Kaggle, with this name in its URL.",
         ),
     ] = None,
     store: Store = MADE / "store",
@@ -71,10 +89,10 @@ def host_command(
     address: Address = "",
     share: Share = None,
 ) -> None:
-    """Make a competition of your own: everything that its organiser uploads, and the steps that are left to do.
+    """Write everything you upload to host your own competition, and a README with the remaining steps.
 
-    Trains the original model and the retrained models, unless they are stored. Choose a SEED that nobody can guess:
-    with it, everybody can make what submissions are held against.
+    Trains the original model and the retrained models, unless they are stored. Keep SEED secret: anyone who knows it
+    can regenerate the models that submissions are compared with. Without SEED, the command suggests one.
     """
     from scoring.hosting import codabench, kaggle, kaggle_upload
     from scoring.hosting.make import competition_of, data_of
@@ -84,6 +102,13 @@ def host_command(
     with reporting_errors(INTERRUPTED):
         if upload and kind is not Kind.kaggle:
             raise InputError("UPLOAD= is for KIND=kaggle. For Codabench, upload the zip on the site.")
+        if seed is None or seed < FEWEST:
+            found = "found none" if seed is None else f"found {seed}"
+            drawn = FEWEST + secrets.randbelow(LARGEST_SEED - FEWEST)
+            raise InputError(
+                f"Expected a secret SEED of at least 18 digits, {found}: participants could guess a shorter one, and "
+                f"regenerate what they are compared with. This one was drawn just now: SEED={drawn}"
+            )
         rows_by = backend_of(backend, "", address, share)
         (pools,) = pools_of(task, data, None, device, (seed,), store, workers, rows_by, None, forget)
         folder = out or MADE / "hosting" / kind.value
@@ -102,7 +127,7 @@ def host_command(
         if upload:
             client = connect(Patience())
             say(kaggle_upload.create(folder, upload, client, Patience(), messages.print))
-        say(f"{quoted(folder)}/README.md says what is left to do.")
+        say(f"See {quoted(folder)}/README.md for the remaining steps.")
 
 
 COMMANDS: dict[str, Callable] = {"host": host_command}

@@ -25,7 +25,8 @@ MOST_FORGOTTEN = 10**9
 MOST_TRIALS = 10_000
 
 NO_BANK = "none"
-"""In the place of a bank's path: train everything here."""
+"""Instead of a bank's path: train everything here."""
+NO_BANK_SAYS = f"BANK={NO_BANK} trains them here."
 
 LARGEST_SEED = 2**63 - 1
 """The largest whole number that every reader of a report can hold."""
@@ -46,12 +47,13 @@ def _models(text: object) -> int:
     return whole_number(text, FEWEST_MODELS, MOST_MODELS)
 
 
-def _seed(text: object) -> int:
+def whole_seed(text: object) -> int:
+    """A seed from a text."""
     return whole_number(text, 0, LARGEST_SEED)
 
 
 def _seeds(text: object) -> tuple[int, ...]:
-    seeds = tuple(map(_seed, str(text).split(",")))
+    seeds = tuple(map(whole_seed, str(text).split(",")))
     if len(set(seeds)) < len(seeds):
         raise BadOption(f"expected different seeds, found '{quoted(str(text))}'")
     return seeds
@@ -150,7 +152,7 @@ Device = Annotated[
 ]
 Seed = Annotated[
     int,
-    typer.Option("--seed", parser=_seed, help="The run's seed. Every other seed follows from it."),
+    typer.Option("--seed", parser=whole_seed, help="The run's seed. Every other seed follows from it."),
 ]
 Seeds = Annotated[
     tuple | None,
@@ -229,13 +231,15 @@ SandboxName = Annotated[
         "--sandbox",
         callback=_sandbox,
         show_default="Landlock alone, where the system has it",
-        help="bwrap runs the submission in bubblewrap: for files of people whom you do not know.",
+        help="bwrap runs the submission in bubblewrap. Use it for code from people you do not know.",
     ),
 ]
 Address = Annotated[
     str,
     typer.Option(
-        "--address", metavar="<host:port>", help="A running Ray cluster, for BACKEND=ray; else one starts here."
+        "--address",
+        metavar="<host:port>",
+        help="The address of a running Ray cluster, for BACKEND=ray. Without it, one starts on this machine.",
     ),
 ]
 Share = Annotated[
@@ -245,7 +249,7 @@ Share = Annotated[
         parser=_share,
         metavar="<number>",
         show_default="1",
-        help="The part of a GPU that a worker of BACKEND=ray gets: 0.25 for four workers on each.",
+        help="The fraction of a GPU per worker with BACKEND=ray: 0.25 puts four workers on each GPU.",
     ),
 ]
 BankOption = Annotated[
@@ -253,8 +257,9 @@ BankOption = Annotated[
     typer.Option(
         "--bank",
         metavar="<path>",
-        show_default="that of the kit, if there is one for the task",
-        help="Take the original and the retrained models from this file of `make bank`; none: train them here.",
+        show_default="the kit's bank, if it has one for the task",
+        help="Load the original and the retrained models from this file, which `make bank` wrote. none trains "
+        "them here.",
     ),
 ]
 
@@ -303,7 +308,7 @@ def pools_of(
 
 
 def with_banks(pools: "list[Pools]", bank: str | None, models: int) -> "list[Pools]":
-    """The same pools, with banks in the place of what would be trained.
+    """The same pools, with banks instead of what would be trained.
 
     Args:
         pools: one per seed.
@@ -324,9 +329,9 @@ def _with_bank(pools: "Pools", path: str | None, seeds: int, models: int) -> "Po
     task, seed = pools.task, pools.setting.seed
     if path is not None:
         if seeds > 1:
-            raise InputError("A bank has one original, so there is one SEED=, not several.")
-        return pools.from_bank(fitting.given(Path(path), task, seed), quoted(Path(path).name))
+            raise InputError("A bank holds a single original model, so use one SEED=, not several SEEDS=.")
+        return pools.from_bank(fitting.given(Path(path), task, seed), quoted(Path(path).name), NO_BANK_SAYS)
     if seeds > 1 or pools.stored_original:
         return pools
     bank = fitting.own(task, seed, models_needed(models))
-    return pools.from_bank(bank, "the kit's bank") if bank else pools
+    return pools.from_bank(bank, "the kit's bank", NO_BANK_SAYS) if bank else pools

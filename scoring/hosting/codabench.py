@@ -113,7 +113,7 @@ def program() -> dict[str, bytes]:
 
 
 def reference(competition: Competition, data: Path | None) -> dict[str, bytes]:
-    """What the scoring program holds submissions against, which participants do not see."""
+    """What the scoring program compares submissions with, which participants do not see."""
     settings = competition.settings
     options = f"TASK={settings.task} MODELS={competition.bank.card.models} SEED={settings.seed}"
     return {

@@ -1,8 +1,8 @@
 """The content of competition.yaml, version 2, as Codabench's unpacker reads it.
 
-Written from the unpacker, the serializers and the models of Codabench (commit c7dbc756, March 2026), not from its
-documentation: that names ``leaderboard`` in one place where only ``leaderboards`` is read. Dates are texts, because
-the unpacker cuts the time of day off real dates.
+Written from the source of Codabench's unpacker, serializers and models (commit c7dbc756, March 2026), not from its
+documentation, which says ``leaderboard`` in one place where the unpacker reads only ``leaderboards``. Dates are
+strings, because the unpacker drops the time of day from YAML dates.
 """
 
 from datetime import datetime
@@ -89,7 +89,7 @@ class Leaderboard(_Part):
         for name in ("index", "key"):
             values = [getattr(column, name) for column in self.columns]
             if len(set(values)) < len(values):
-                raise ValueError(f"columns: expected a {name} of its own for each")
+                raise ValueError(f"columns: expected a different {name} for each")
         if self.primary_index not in [column.index for column in self.columns]:
             raise ValueError(f"primary_index: no column has index {self.primary_index}")
         return self
@@ -117,7 +117,7 @@ class CompetitionYaml(_Part):
     def _tasks_exist(self) -> Self:
         indexes = [task.index for task in self.tasks]
         if len(set(indexes)) < len(indexes):
-            raise ValueError("tasks: expected an index of its own for each")
+            raise ValueError("tasks: expected a different index for each")
         if missing := {index for phase in self.phases for index in phase.tasks} - set(indexes):
             raise ValueError(f"phases: there is no task with index {min(missing)}")
         return self

@@ -56,8 +56,8 @@ def network_of(task: Task) -> tuple[str, str]:
     module, name = getattr(task.network, "__module__", ""), getattr(task.network, "__name__", "")
     if not module.startswith("starter_kit.") or not hasattr(import_module(module), name):
         raise InputError(
-            f"The network of {task.name} is made from more than a name, so a notebook cannot import it. Choose a task "
-            "of pictures, or KIND=codabench."
+            f"The network of {task.name} cannot be created from its name alone, so a notebook cannot import it. Choose "
+            "an image task, or KIND=codabench."
         )
     return module, name
 

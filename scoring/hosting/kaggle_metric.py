@@ -1,4 +1,4 @@
-"""Unlearning: how well forget examples tell unlearned models from retrained ones, times what accuracy is left.
+"""Unlearning: how hard it is to tell unlearned models from retrained ones, times how much accuracy is left.
 
 The metric of the NeurIPS 2023 Machine Unlearning Challenge, for tables of answers. A row is a model. Its columns are
 ``example_0``, ``example_1`` and so on: the model's logit-scaled confidence in the true class of each forget example,
@@ -6,8 +6,9 @@ The metric of the NeurIPS 2023 Machine Unlearning Challenge, for tables of answe
 models that were retrained without these examples, and the submission those of unlearned models.
 
 For each example, threshold rules try to tell the two kinds of models apart. The errors of the strongest rule give an
-epsilon, and its credit is 1 below 0.5 and half as much for each further 0.5. The score is the mean credit times the
-ratios of both mean accuracies, unlearned over retrained. It is 1 for a perfect method with infinitely many models.
+epsilon. The example's credit is 1 if epsilon is below 0.5, and halves with each further 0.5. The score is the mean
+credit times the ratios of both mean accuracies, unlearned over retrained. A perfect method with infinitely many models
+scores 1.
 
 This metric sees numbers. It cannot see whether models were made from the original one, or in what time, or at all.
 """
@@ -19,6 +20,9 @@ ACCURACIES = ["retain_accuracy", "test_accuracy"]
 DELTA = 1e-5
 CAP = 50.0
 """The epsilon of an example without a valid rule, and of one that a rule decides without any error."""
+
+LARGEST = 1000
+"""No confidence is larger: in double precision, logits give at most 104. Rules are tried in steps over their range."""
 
 COLLAPSED = 0.01
 """If one pool's range is narrower than this share of the other's, no rule is tried."""
@@ -42,7 +46,7 @@ def score(solution: pd.DataFrame, submission: pd.DataFrame, row_id_column_name: 
     Raises:
         ParticipantVisibleError: the submission is not such a table.
 
-    Models that answer as retrained ones do score 1 here, up to the ratios of accuracies:
+    The same answers as the retrained models score 1 if the accuracies are equal too:
 
     >>> draws = np.random.default_rng(0).normal(size=(2, 64, 3))
     >>> def table(answers, accuracy):
@@ -77,6 +81,8 @@ def _ordered(table: pd.DataFrame, examples: list[str], row_id: str) -> pd.DataFr
         values = pd.to_numeric(table[name], errors="coerce")
         if not np.isfinite(values).all():
             raise ParticipantVisibleError(f"Expected finite numbers in the column {name}.")
+        if (values.abs() > LARGEST).any():
+            raise ParticipantVisibleError(f"Expected numbers from {-LARGEST} to {LARGEST} in the column {name}.")
         if name in ACCURACIES and not values.between(0, 1).all():
             raise ParticipantVisibleError(f"Expected numbers from 0 to 1 in the column {name}.")
     return table.astype(dict.fromkeys(expected[1:], float)).sort_values(row_id)
@@ -104,14 +110,14 @@ def _epsilon(unlearned: np.ndarray, retrained: np.ndarray) -> float:
 
 
 def _strongest(false_positives: np.ndarray, false_negatives: np.ndarray, models: int) -> float:
-    """The largest epsilon of some rules, from their errors; -1 if none of them is valid. In float32, as then."""
+    """The largest epsilon of some rules, from their errors; -1 if none is valid. In float32, as in the challenge."""
     rates = [errors.astype(np.float32) / np.float32(models) for errors in (false_positives, false_negatives)]
     fpr, fnr = (rate.ravel() for rate in rates)
     one = np.float32(1 - DELTA)
     with np.errstate(divide="ignore", invalid="ignore"):
         epsilon = np.fmax(np.log(one - fpr) - np.log(fnr), np.log(one - fnr) - np.log(fpr))
     epsilon = np.maximum(epsilon, np.float32(0))
-    # From one kind of error alone, nobody can tell how rare the other is.
+    # If only one kind of error occurs, the rate of the other kind is unknown.
     epsilon[(fpr == 0) != (fnr == 0)] = -1
     epsilon[(fpr == 0) & (fnr == 0)] = np.inf
     return float(epsilon.max())

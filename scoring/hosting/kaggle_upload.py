@@ -69,12 +69,12 @@ def create(folder: Path, slug: str, api: "KaggleApi", patience: Patience, say: C
         say(f"Created {len(PAGES)} pages.")
         data = folder / "data"
         _step("upload the data", slug, patience, lambda: _upload(api, slug, data, rerun=False))
-        # What the run that counts gets: the same with the real test set.
+        # The hidden run gets the same data with the real test set.
         hidden = Path(place) / "data"
         shutil.copytree(data, hidden)
         shutil.copyfile(folder / "hidden/test.npz", hidden / "test.npz")
         _step("upload the hidden data", slug, patience, lambda: _upload(api, slug, hidden, rerun=True))
-        say("Uploaded the data, and for the runs that count the data with the test set.")
+        say("Uploaded the data, and a copy with the real test set for the hidden runs.")
         solution = str(folder / "solution.csv")
         _step(
             "upload the solution", slug, patience, lambda: api.competition_create_solution(slug, solution, quiet=True)

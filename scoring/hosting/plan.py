@@ -13,7 +13,7 @@ Accepts = Literal["code", "checkpoints"]
 """What participants submit: a file with ``unlearning``, which the organiser's machine runs, or models."""
 
 SLACK, AT_LEAST = 2, 600
-"""An execution may take so many times as long as one within the time budget on one core, and so many seconds more."""
+"""The time limit of an execution: ``SLACK`` times the time budget on one core, plus ``AT_LEAST`` seconds."""
 
 
 class Settings(BaseModel):
@@ -35,7 +35,7 @@ class Competition:
     Attributes:
         settings: what the scoring program must know.
         task: with its examples.
-        bank: what submissions are held against. Participants get its original model and nothing else of it.
+        bank: what submissions are compared with. Participants get its original model and nothing else of it.
     """
 
     settings: Settings

@@ -1,11 +1,12 @@
 """The scoring program of a competition on Codabench: ``python -m scoring.hosting.program INPUT OUTPUT``.
 
 Codabench unpacks a submission into ``INPUT/res`` and the reference data into ``INPUT/ref``, and takes what is written
-to OUTPUT: scores.json for the leaderboard, detailed_results.html for the participant. A submission without a score
-gets the reason instead, there and on stderr, and the program exits with 1. Its own faults end it with 2.
+to OUTPUT: scores.json for the leaderboard, detailed_results.html for the participant. If a submission gets no score,
+the page and stderr say why, and the exit code is 1. If the program itself fails, the exit code is 2.
 """
 
 import json
+import shutil
 import sys
 import tempfile
 import traceback
@@ -19,12 +20,14 @@ from scoring import run
 from scoring.banks import fitting
 from scoring.hosting.plan import Settings
 from scoring.jobs.setting import Setting
-from scoring.judging.time import BUDGET
+from scoring.judging.outputs import Outputs
+from scoring.judging.time import BUDGET, exceeds, ratio_of
 from scoring.reports.failure import FAILURE, Failure
 from scoring.reports.page.render import render
 from scoring.reports.page.report import page_of
 from scoring.reports.record import Report
 from scoring.reports.recording import record_of
+from scoring.reports.reproduce import score_again
 from scoring.run import Result
 from scoring.running import backends
 from scoring.running.pools import Pools
@@ -53,7 +56,7 @@ def main(given: Path, output: Path) -> int:
         traceback.print_exc()
         reason = "The scoring program failed. Its traceback is in the log: send it to the organiser."
         return _refused(output, submission, reason, "The scoring failed, which is not your fault", 2)
-    report = record_of(result)
+    report = for_participants(result)
     ceiling = result.reference.ceiling.epsilon
     page = page_of(report, result.unlearned.outputs, result.reference.retrained, ceiling)
     (output / PAGE).write_text(page, encoding="utf-8")
@@ -78,10 +81,7 @@ def scored(submission: Path, reference: Path) -> Result:
         settings, pools = _pools(reference, Path(store))
         place = _only_folder(submission)
         if settings.accepts == "checkpoints":
-            for name in OTHERS:
-                # Beside checkpoints no other file is accepted.
-                with suppress(OSError):
-                    (place / name).unlink()
+            _remove_others(place)
             return run.run_checkpoints(place, pools, settings.models)
         path = _only_file(place)
         if brings_learning(path):
@@ -89,8 +89,15 @@ def scored(submission: Path, reference: Path) -> Result:
                 f"{path.name} brings its own learning. This competition fixes how models are trained."
             )
         (result,) = run.run_on_seeds(path, [pools], settings.models)
-        _check_time(record_of(result))
+        _check_time(result.unlearned.outputs)
         return result
+
+
+def for_participants(result: Result) -> Report:
+    """The record of a result, without the seed: whoever knows it can make the reference."""
+    report = record_of(result)
+    run = report.run.model_copy(update={"seed": None, "command": score_again(result, with_seed=False)})
+    return report.model_copy(update={"run": run})
 
 
 def figures(report: Report) -> dict[str, float]:
@@ -107,7 +114,7 @@ def figures(report: Report) -> dict[str, float]:
 
 
 def _pools(reference: Path, store: Path) -> tuple[Settings, Pools]:
-    """The competition's settings, and its pools with the bank in the place of all training."""
+    """The competition's settings, and its pools with the bank instead of all training."""
     try:
         settings = Settings.model_validate_json((reference / "settings.json").read_bytes())
         data = reference / "data"
@@ -117,7 +124,7 @@ def _pools(reference: Path, store: Path) -> tuple[Settings, Pools]:
     except (OSError, ValidationError, KitError) as error:
         raise MachineError(f"The reference data of this competition cannot be used: {error}") from error
     pools = Pools(Setting(task, "cpu", settings.seed), store, _backend(settings), None, Progress(Console(stderr=True)))
-    return settings, pools.from_bank(bank, "the organiser")
+    return settings, pools.from_bank(bank, "the organiser's bank")
 
 
 def _backend(settings: Settings) -> backends.Backend:
@@ -128,8 +135,8 @@ def _backend(settings: Settings) -> backends.Backend:
         # In most containers bubblewrap does not work, but Landlock does.
         if settings.accepts == "code" and not confinement.version():
             raise MachineError(
-                f"This machine cannot wall off submissions: {error} Its kernel has no Landlock either. Use another "
-                "machine, or accept checkpoints in the place of code."
+                f"This machine cannot isolate submissions: {error} Its kernel has no Landlock either. Use another "
+                "machine, or accept checkpoints instead of code."
             ) from error
     return backends.load("processes")
 
@@ -149,28 +156,41 @@ def _only_file(folder: Path) -> Path:
     found = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     raise SubmissionError(
         f"Expected one Python file, with a function unlearning(net, retain, forget, val); found {found or 'nothing'}. "
-        "This competition takes code and no models: it could not tell where models come from."
+        "This competition takes code and no models, because a model does not show how it was made."
     )
 
 
 def _entries(folder: Path) -> list[Path]:
+    """What a participant submitted. A link could lead to the reference, and is nothing that a zip needs."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.name not in OTHERS and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if not (_is_other(path) or path.is_symlink()))
 
 
-def _check_time(report: Report) -> None:
-    """Refuse a submission that certainly takes longer than the competition allows."""
-    if report.time.verdict == "over" and report.time.ratio is not None:
+def _is_other(path: Path) -> bool:
+    return path.name in OTHERS or path.name.startswith(".")
+
+
+def _remove_others(folder: Path) -> None:
+    """Remove what is no checkpoint and nobody meant to submit: beside checkpoints no other file is accepted."""
+    for path in filter(_is_other, folder.iterdir()):
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _check_time(outputs: Outputs) -> None:
+    """Refuse a submission that takes longer than the competition allows."""
+    ratio = ratio_of(outputs)
+    if ratio and exceeds(outputs):
         raise SubmissionError(
-            f"It took {100 * report.time.ratio:.0f} % of the time that retraining takes, and {100 * BUDGET:.0f} % are "
-            "allowed."
+            f"It took {100 * ratio.value:.0f} % of the time that retraining takes. At most "
+            f"{100 * BUDGET:.0f} % is allowed."
         )
 
 
 def _refused(output: Path, submission: Path, reason: str, headline: str, code: int) -> int:
     """Tell the participant and the leaderboard why there is no score."""
-    reason = reason.replace(f"{submission}/", "")
+    reason = reason.replace(f"{submission}/", "").replace(str(submission), "the submission")
     path = next((path for path in _entries(_only_folder(submission)) if path.suffix == ".py"), None)
     name = path.stem if path else "submission"
     (output / PAGE).write_text(render("failure.html.jinja", headline=headline, reason=reason), encoding="utf-8")

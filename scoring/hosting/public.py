@@ -55,7 +55,9 @@ def starting_kit(competition: Competition) -> dict[str, bytes]:
     wanted = (*FILES, *FOLDERS)
     missing = [name for name in wanted if not (KIT / name).exists()]
     if missing:
-        raise InputError(f"Participants get a copy of the kit, but {missing[0]} is not in {KIT}. Run this in a clone.")
+        raise InputError(
+            f"Participants get a copy of the kit, but {missing[0]} is not in {KIT}. Run this in a git clone of the kit."
+        )
     found = {"COMPETITION.md": page("starting_kit.md", competition, "codabench").encode()}
     for name in (*wanted, *PACKAGES):
         found |= files_below(KIT / name, name)

@@ -21,7 +21,7 @@ class CeilingJob(OwnCode):
 
     Attributes:
         retrained: the pool to split.
-        accuracy: the pool that accuracies are held against, if it is another one.
+        accuracy: the pool that accuracies are compared with, if it is another one.
     """
 
     retrained: Outputs

@@ -1,4 +1,4 @@
-"""The runs behind a certificate: unlearning and retraining from the same seed, held against each other bit by bit."""
+"""The runs behind a certificate: unlearning and retraining from the same seed, compared bit by bit."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

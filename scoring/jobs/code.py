@@ -49,11 +49,11 @@ class _WithoutWords(ast.NodeTransformer):
     """Removes what changes nothing when a module runs: strings that are statements, and imports for types alone."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        """Nothing in the place of a string."""
+        """Nothing instead of a string."""
         return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
-        """Nothing in the place of a block that only a type checker reads."""
+        """Nothing instead of a block that only a type checker reads."""
         return None if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" else self.generic_visit(node)
 
 

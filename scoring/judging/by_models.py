@@ -42,8 +42,8 @@ def score_by_models(unlearned: Outputs, retrained: Outputs, accuracy: Outputs | 
 
     Args:
         unlearned: the pool to judge, N models.
-        retrained: the pool that forgetting is held against, N models.
-        accuracy: the pool that accuracies are held against, N models; None if that is ``retrained``.
+        retrained: the pool that forgetting is compared with, N models.
+        accuracy: the pool that accuracies are compared with, N models; None if that is ``retrained``.
 
     Returns:
         One per size, the smallest first; none if N is below twice the smallest size.

@@ -86,6 +86,6 @@ def score_of_split(retrained: Outputs, split: int, accuracy: Outputs | None = No
     Args:
         retrained: N >= 4 models.
         split: the number of the split, >= 0.
-        accuracy: the pool that accuracies are held against; None for the other half.
+        accuracy: the pool that accuracies are compared with; None for the other half.
     """
     return score(*halves(retrained, split), accuracy)

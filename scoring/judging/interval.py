@@ -54,7 +54,7 @@ class Spread:
     Attributes:
         value: the score.
         deviations: [SPLITS, F] what chance adds to each example's part of the score, drawn once per split. In the same
-            row, submissions that are held against the same retrained models with the same seed share their luck.
+            row, submissions that are compared with the same retrained models with the same seed share their luck.
     """
 
     value: float
@@ -89,8 +89,8 @@ def spread_of(
 
     Args:
         unlearned: the pool to judge, N models.
-        retrained: the pool that forgetting is held against, N models.
-        accuracy: the pool that accuracies are held against, N models; None if that is ``retrained``.
+        retrained: the pool that forgetting is compared with, N models.
+        accuracy: the pool that accuracies are compared with, N models; None if that is ``retrained``.
         value: the score; None to compute it.
         seed: of the random halves. Only spreads with the same seed can be subtracted.
 

@@ -15,7 +15,7 @@ PROBES = "probe."
 
 @dataclass(frozen=True)
 class Identity:
-    """Where outputs come from. Only pools with the same identity can be held against each other.
+    """Where outputs come from. Only pools with the same identity can be compared with each other.
 
     Attributes:
         task: the task's name.
@@ -48,7 +48,8 @@ class Outputs:
             tasks have none.
 
     Raises:
-        ValueError: shapes that do not fit, NaN or infinite confidences, accuracies outside [0, 1].
+        ValueError: shapes or types that do not fit, NaN or infinite confidences, accuracies outside [0, 1], negative
+            seconds.
     """
 
     identity: Identity
@@ -66,10 +67,16 @@ class Outputs:
     def __post_init__(self) -> None:
         models = len(self)
         for name, values in self.probes.items():
-            if not values.ndim or len(values) != models or not np.isfinite(values).all():
-                raise ValueError(f"{name}: expected finite numbers of {models} models; found shape {values.shape}")
+            if values.dtype.kind not in "biuf" or not values.ndim or len(values) != models:
+                raise ValueError(f"{name}: expected numbers of {models} models; found {values.dtype} {values.shape}")
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name}: some values are NaN or infinite")
         for name, values in self.arrays().items():
-            axes = 2 if name.endswith("confidence") else 1
+            kinds, axes = "iu" if name == "seeds" else "f", 2 if name.endswith("confidence") else 1
+            if values.dtype.kind not in kinds:
+                raise ValueError(
+                    f"{name}: expected {'integers' if name == 'seeds' else 'floats'}, found {values.dtype}"
+                )
             if values.ndim != axes or len(values) != models:
                 raise ValueError(
                     f"{name}: expected {axes} axes, the first of {models} models; found shape {values.shape}"
@@ -79,6 +86,8 @@ class Outputs:
                 raise ValueError(f"{name}: {np.sum(~np.isfinite(values))} values are NaN or infinite")
             if name.endswith("accuracy") and not ((values >= 0) & (values <= 1)).all():
                 raise ValueError(f"{name}: expected shares from 0 to 1, found {values.min()} to {values.max()}")
+            if name.endswith("seconds") and (values < 0).any():
+                raise ValueError(f"{name}: expected no negative seconds, found {np.nanmin(values)}")
 
     def __len__(self) -> int:
         return len(self.forget_confidence)
@@ -112,8 +121,8 @@ class Outputs:
                 if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                     raise ValueError("compressed")
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                found = {name: file[name] for name in file.files}
-        except (ValueError, EOFError, KeyError, AttributeError, MemoryError, zipfile.BadZipFile) as error:
+                found = {name: np.asarray(file[name]) for name in file.files}
+        except Exception as error:  # A hostile file can make zipfile and NumPy raise anything; it is the file's fault.
             raise ValueError(
                 "expected outputs as `make score` saves them; this is not a complete .npz file without compression"
             ) from error
@@ -130,7 +139,7 @@ class Outputs:
         try:
             identity = Identity(str(found.pop("task")), int(found.pop("seed")), str(found.pop("reference")))
             return cls(identity, **found, probes=probes)
-        except TypeError as error:
+        except (TypeError, OverflowError) as error:
             raise ValueError(f"expected numbers in all arrays; {error}") from error
 
     @classmethod

@@ -130,8 +130,8 @@ def score(unlearned: Outputs, retrained: Outputs, accuracy: Outputs | None = Non
 
     Args:
         unlearned: the pool to judge.
-        retrained: the pool that forgetting is held against: models of the same learner.
-        accuracy: the pool that accuracies are held against: the task's own retrained models. None if these are
+        retrained: the pool that forgetting is compared with: models of the same learner.
+        accuracy: the pool that accuracies are compared with: the task's own retrained models. None if these are
             ``retrained``. A learner that answers at random would otherwise match itself.
 
     Raises:

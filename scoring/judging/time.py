@@ -45,3 +45,16 @@ def ratio_of(outputs: Outputs) -> Ratio | None:
     value = runs.mean() / retraining.mean()
     relative = [np.std(one, ddof=1) / one.mean() / np.sqrt(len(one)) for one in (runs, retraining)]
     return Ratio(float(value), float(value * np.hypot(*relative)))
+
+
+def exceeds(outputs: Outputs) -> bool:
+    """Whether runs exceed the budget, by a judge who cannot be fooled by erratic runs.
+
+    Only the doubt about the time of retraining counts for the submission. How much its runs vary is its own doing: a
+    single run that sleeps would otherwise cast doubt on all.
+    """
+    if ratio_of(outputs) is None:
+        return False
+    retraining = outputs.retraining_seconds[~np.isnan(outputs.retraining_seconds)]
+    most = retraining.mean() + 2 * np.std(retraining, ddof=1) / np.sqrt(len(retraining))
+    return bool(outputs.seconds.mean() > BUDGET * most)

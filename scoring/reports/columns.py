@@ -82,7 +82,7 @@ def reference_rows(
     """The figures of the ceiling and of the floor.
 
     Args:
-        reference: what submissions are held against.
+        reference: what submissions are compared with.
         judged: what other judges say of "ceiling" and "floor".
         reports: of the submissions. Each holds the same figures on relearning and text of the retrained and original
             models.

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from scoring.judging.score import RULES_VERSION
 from scoring.reports.failure import FAILURE, Failure
-from scoring.reports.record import Report
+from scoring.reports.record import Report, seeds_in_words
 from starter_kit.errors import InputError, quoted
 
 
@@ -37,7 +37,7 @@ def found_below(root: Path) -> tuple[list[Found], list[Apart]]:
     Raises:
         InputError: there is none.
     """
-    latest: dict[tuple[str, _Kind, int, int, str], Found] = {}
+    latest: dict[tuple[str, _Kind, int, int | None, str], Found] = {}
     without = [_failed(path) for path in sorted(_files(root, FAILURE))]
     for path in sorted(_files(root, "report.json"), key=lambda path: path.stat().st_mtime):
         try:
@@ -97,7 +97,8 @@ def comparable(found: Sequence[Found]) -> tuple[list[Found], list[Apart]]:
         if not reason and one.report.submission.sha256 != text[one.report.submission.name]:
             reason = "the submission has changed since"
         if reason:
-            apart.append(Apart(f"{one.report.submission.name}, seed {one.report.run.seed}", reason, one.folder))
+            name = f"{one.report.submission.name}, {seeds_in_words([one.report.run.seed])}"
+            apart.append(Apart(name, reason, one.folder))
         else:
             together.append(one)
     return together, apart

@@ -20,7 +20,7 @@ from scoring.reports.notes import notes_on_models
 from scoring.reports.page.ranking import GROUPED, Entry, ranking_page
 from scoring.reports.page.render import link_to
 from scoring.reports.place import write_together
-from scoring.reports.record import Report
+from scoring.reports.record import Report, seeds_in_words
 from starter_kit.errors import InputError
 
 LONGEST_NAME = 100
@@ -36,9 +36,14 @@ def entries(together: Sequence[Found], pages: Path) -> list[Entry]:
     return [*rows, *_references({one.report.run.seed: one.report for one in together if _by_recipe(one)})]
 
 
-def seeds_of(together: Sequence[Found]) -> list[int]:
+def seeds_of(together: Sequence[Found]) -> list[int | None]:
     """The seeds of some scores, each once."""
-    return sorted({one.report.run.seed for one in together})
+    return sorted({one.report.run.seed for one in together}, key=_by_seed)
+
+
+def _by_seed(seed: int | None) -> int:
+    """Where a seed belongs in their order: a secret one comes first."""
+    return -1 if seed is None else seed
 
 
 def _groups(of_name: Mapping[str, Sequence[Found]]) -> dict[str, int]:
@@ -55,9 +60,9 @@ def _by_recipe(one: Found) -> bool:
     return one.report.run.learner == "recipe"
 
 
-def _references(by_seed: Mapping[int, Report]) -> list[Entry]:
+def _references(by_seed: Mapping[int | None, Report]) -> list[Entry]:
     """The ceiling and the floor, each with a score per seed."""
-    seeds = sorted(by_seed)
+    seeds = sorted(by_seed, key=_by_seed)
     if not seeds:
         return []
     reports = [by_seed[seed] for seed in seeds]
@@ -79,7 +84,7 @@ def _references(by_seed: Mapping[int, Report]) -> list[Entry]:
 
 
 def _entry(name: str, some: Sequence[Found], group: int | None, pages: Path) -> Entry:
-    some = sorted(some, key=lambda one: one.report.run.seed)
+    some = sorted(some, key=lambda one: _by_seed(one.report.run.seed))
     page = some[0].folder / "report.html"
     return Entry(
         name=name,
@@ -99,12 +104,12 @@ def _mean(figures: Sequence[Figures]) -> Figures:
     return found
 
 
-def _spread(some: Sequence[Found], of_task: Mapping[int, Path]) -> Spread | None:
+def _spread(some: Sequence[Found], of_task: Mapping[int | None, Path]) -> Spread | None:
     """How far chance moves the mean score; None where the judged outputs are not there.
 
     Args:
         some: a submission's reports, one per seed.
-        of_task: by seed, a folder with retrained models of the task's recipe. Accuracies are held against these, also
+        of_task: by seed, a folder with retrained models of the task's recipe. Accuracies are compared with these, also
             those of a submission with its own learning.
     """
     spreads = []
@@ -206,7 +211,7 @@ def _page(task: str, name: str, together: Sequence[Found], apart: Sequence[Apart
         lead.append(GROUPED)
         if any(row.group is None for row in rows if not row.reference):
             lead.append("A submission without a group lacks a seed, or outputs to compare.")
-    shown = f"{models} models per pool, {'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
+    shown = f"{models} models per pool, {seeds_in_words(seeds)}"
     return ranking_page(
         title=f"Leaderboard: {task}",
         subtitle=shown if together else f"rules version {RULES_VERSION}",

@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,7 +34,7 @@ class Run(_Part):
     """What was run."""
 
     models: int = Field(ge=2, description="Models per pool.")
-    seed: int = Field(ge=0)
+    seed: int | None = Field(ge=0, description="null where it is secret, as in a competition.")
     learner: str = Field(description="What made the original and the retrained models.")
     reference: str = Field(description="Digest of everything that decides the retrained pool.")
     isolated: bool = Field(description="Whether the submission ran in processes apart from the one that judges.")
@@ -233,7 +234,7 @@ class Pool(_Part):
 
 
 class Retrained(_Part):
-    """The pool that the unlearned one is held against."""
+    """The pool that the unlearned one is compared with."""
 
     accuracy: Accuracies
     seconds: float = Field(description="Median seconds per model while the pool was made.")
@@ -292,6 +293,12 @@ class Report(_Part):
     relearning: Relearning | None = Field(description="Null if the task has no such examples.")
     details: dict[str, float] = Field(description="Figures that the models carry, their means.")
     notes: list[str] = Field(description="What a reader of the score must know, one sentence each.")
+
+
+def seeds_in_words(seeds: Sequence[int | None]) -> str:
+    """The seeds of some reports, as in "seeds 0, 1"."""
+    shown = ", ".join("secret" if seed is None else str(seed) for seed in seeds)
+    return f"{'seeds' if len(seeds) > 1 else 'seed'} {shown}"
 
 
 if __name__ == "__main__":

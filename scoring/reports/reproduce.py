@@ -9,11 +9,12 @@ from scoring.run import Result
 from scoring.untrusted.checkpoints import Checkpoints
 
 
-def score_again(result: Result) -> str:
+def score_again(result: Result, with_seed: bool = True) -> str:
     """The command for a report. Nothing in it says where on this machine files lie."""
     what = "CHECKPOINTS" if isinstance(result.submission, Checkpoints) else "SUBMISSION"
     path = _as_value(_shown(result.submission.path))
-    return f"make score {what}={path} {_options(result.reference.pools.setting, len(result.reference.retrained))}"
+    options = _options(result.reference.pools.setting, len(result.reference.retrained), with_seed)
+    return f"make score {what}={path} {options}"
 
 
 def compare_again(compared: Comparison) -> str:
@@ -26,9 +27,9 @@ def compare_again(compared: Comparison) -> str:
     return f"make compare {_options(reference.pools.setting, len(reference.retrained))} SUBMISSIONS={listed}"
 
 
-def _options(setting: Setting, models: int) -> str:
+def _options(setting: Setting, models: int, with_seed: bool = True) -> str:
     task = setting.task
-    options = {"TASK": _as_value(task.name), "MODELS": models, "SEED": setting.seed}
+    options = {"TASK": _as_value(task.name), "MODELS": models} | ({"SEED": setting.seed} if with_seed else {})
     if len(task.forget) != task.theirs:
         options["FORGET"] = len(task.forget)
     return " ".join(f"{name}={value}" for name, value in options.items())

@@ -54,7 +54,7 @@ def record_of_seeds(runs: Sequence[Sequence[Result]], references: Sequence[Refer
 
     Args:
         runs: the results by seed.
-        references: what they were held against, by seed; of several learners, that of the task's recipe.
+        references: what they were compared with, by seed; of several learners, that of the task's recipe.
     """
     by_name = [{result.submission.name: result for result in results} for results in runs]
     names = set.intersection(*map(set, by_name))

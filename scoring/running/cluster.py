@@ -1,4 +1,4 @@
-"""A Ray cluster: connecting to it, its machines, and of which kind they are."""
+"""A Ray cluster: the connection to it, its machines, and their kinds."""
 
 import logging
 import os
@@ -28,11 +28,11 @@ STORE = 1 << 30
 """Bytes of shared memory on this machine, for examples and rows. Ray's own choice is a third of all memory."""
 
 SETTINGS = {
-    # Nobody is told what is computed here.
+    # Do not send usage statistics.
     "RAY_USAGE_STATS_ENABLED": "0",
     # The loss of a machine prints twenty lines, which would tear the progress bar.
     "RAY_BACKEND_LOG_LEVEL": "fatal",
-    # Its warnings go to the output of this program, whatever it is told; those that match are left out.
+    # Ray prints its warnings to this program's output regardless of its settings. This drops those that match.
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
     "RAY_DEDUP_LOGS_ALLOW_REGEX": "(?!)",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -65,7 +65,7 @@ class Cluster:
 
     Attributes:
         options: its address, and the share of a GPU that a worker gets.
-        kinds: by device, of which kind its machines are, as far as they were asked.
+        kinds: of its machines, by device, as far as they were asked.
     """
 
     options: Options
@@ -173,7 +173,7 @@ class Cluster:
         return max(1, sum(machine.slots(1, share) for machine in self.machines))
 
     def gpus(self, device: str) -> int:
-        """None to find out about: each worker has its share."""
+        """0, because SHARE= fixes the number of workers per GPU."""
         return 0
 
 

@@ -33,7 +33,7 @@ def unavailable(device: str) -> str:
 def check_sandbox(sandbox: str, device: str) -> None:
     """Raise ``InputError`` if submissions on this device cannot run in such a sandbox."""
     if sandbox and device != "cpu":
-        raise InputError(f"SANDBOX={sandbox} runs submissions on the CPU alone, found DEVICE={device}.")
+        raise InputError(f"SANDBOX={sandbox} works only with DEVICE=cpu, found DEVICE={device}.")
 
 
 class Machines(Protocol):
@@ -47,13 +47,13 @@ class Machines(Protocol):
         """
 
     def kind(self, device: str) -> dict[str, str]:
-        """What about them can change a bit of a row made on the device; see `host.py`."""
+        """The properties of the machines that can change the bits of a row computed on the device; see `host.py`."""
 
     def slots(self, device: str) -> int:
         """How many rows they make at a time, if nobody says otherwise; at least 1."""
 
     def gpus(self, device: str) -> int:
-        """How many GPUs workers may be added to until they are full; 0 if there is nothing to find out."""
+        """How many GPUs to share by trial among more and more workers; 0 if the number of workers is fixed."""
 
 
 @dataclass(frozen=True)

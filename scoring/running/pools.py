@@ -29,7 +29,7 @@ from scoring.running.unlearned import Unlearned
 from scoring.running.workers import run_on_shared_gpus
 from scoring.untrusted.checkpoints import Checkpoints
 from scoring.untrusted.submission import Submission
-from starter_kit.errors import InputError, KitError
+from starter_kit.errors import InputError, KitError, quoted
 from starter_kit.task import Task
 
 TIMES_TRAINING, TIMES_WITH_LEARNING, AT_LEAST = 3, 10, 60.0
@@ -83,21 +83,27 @@ class Pools:
         """The kind of the machines that make the rows."""
         return self.backend.machines.kind(self.setting.device)
 
-    def from_bank(self, bank: Bank, name: str) -> "Pools":
-        """The same pools, with the original and the retrained models of a bank, and a remark on where they are from."""
+    def from_bank(self, bank: Bank, name: str, advice: str = "") -> "Pools":
+        """The same pools, with the original and the retrained models of a bank, and a remark that says so.
+
+        Args:
+            bank: one that fits.
+            name: what to call it.
+            advice: a sentence on what else a person could do.
+        """
         here, there = self.kind, bank.card.host
-        others = ", ".join(f"{key} {there.get(key, 'unknown')}" for key in here if there.get(key) != here[key])
+        others = ", ".join(f"{key} {quoted(there.get(key, 'unknown'))}" for key in here if there.get(key) != here[key])
         made = f"on another kind of machine ({others})" if others else "on this kind of machine"
-        remark = f"The original and the retrained models are from {name}, made {made}; BANK=none trains them here."
+        remark = f"The original and the retrained models are from {name}, which was made {made}. {advice}".rstrip()
         self.progress.say(remark)
         return replace(self, bank=bank, remarks=[*self.remarks, remark])
 
     def of_task(self) -> "Pools":
-        """The pools of the task's own recipe, which accuracies are held against."""
+        """The pools of the task's own recipe, which accuracies are compared with."""
         return replace(self, setting=replace(self.setting, own=None)) if self.setting.own else self
 
     def of(self, submission: Submission) -> "Pools":
-        """The pools that a submission is held against: those of its own learning, if it brings one."""
+        """The pools that a submission is compared with: those of its own learning, if it brings one."""
         return replace(self, setting=replace(self.setting, own=submission)) if submission.learns else self.of_task()
 
     @cached_property
@@ -147,8 +153,8 @@ class Pools:
         """The first models of the bank's pool."""
         if models > bank.card.models:
             raise InputError(
-                f"The bank holds {bank.card.models} retrained models, but this takes {models}. Choose fewer MODELS=, "
-                "or BANK=none to train them here."
+                f"The bank holds {bank.card.models} retrained models, but this run needs {models}. Lower MODELS=, "
+                "or use BANK=none to train them here."
             )
         return bank.retrained.take(slice(models))
 

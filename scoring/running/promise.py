@@ -40,7 +40,7 @@ def promised(
         submission: what made them.
         made: the unlearned models.
         examples: how many the request covers.
-        retrained: the models to hold it against; None if it is only to be computed.
+        retrained: the models to compare it with; None if it is only to be computed.
 
     Raises:
         SubmissionError: its models carry different ones.
@@ -54,7 +54,7 @@ def promised(
         return None
     epsilon = guarantee.epsilon(examples)
     if retrained is None or guarantee.reference:
-        # What it is about is not what these pools are held against.
+        # What it is about is not what these pools are compared with.
         return Promise(guarantee, epsilon, None)
     pools = made.outputs.forget_confidence, retrained.forget_confidence
     proved = audit_epsilon(*pools, delta=guarantee.delta, simultaneous=True)

@@ -1,4 +1,4 @@
-"""A slot of a cluster: one row at a time, in a process of some machine. It is what an actor of Ray does there."""
+"""A worker on a machine of a cluster, as a Ray actor. It makes one row at a time."""
 
 import shutil
 import socket

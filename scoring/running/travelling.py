@@ -22,7 +22,7 @@ class _Pickler(pickle.Pickler):
     """Pickles tensors on the CPU as arrays, whose content a buffer callback takes out of the pickle."""
 
     def reducer_override(self, value: Any) -> Any:
-        """An array in the place of a tensor."""
+        """An array instead of a tensor."""
         if type(value) is Tensor and value.device.type == "cpu" and not value.requires_grad:
             # NumPy does not know all types of numbers.
             with suppress(TypeError):
@@ -39,7 +39,7 @@ def packed(job: Job) -> Packed:
 
 
 def unpacked(text: bytes, buffers: Sequence[NDArray[np.uint8]]) -> Job:
-    """The job that ``packed`` got. Its tensors lie in the arrays, and must not be changed."""
+    """Undo ``packed``. The job's tensors share memory with the arrays, and must not be changed."""
     return pickle.loads(text, buffers=buffers)
 
 

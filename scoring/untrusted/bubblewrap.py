@@ -1,4 +1,4 @@
-"""A keeper inside bubblewrap: for submissions of people whom nobody knows.
+"""A keeper inside bubblewrap, for submissions from people you do not know.
 
 Landlock already keeps a run from files, signals and TCP; see `confinement.py`. Bubblewrap adds what containers have: a
 network of its own with nothing in it, its own list of processes, a file system that holds the files of the system and
@@ -9,6 +9,7 @@ a time and measures it; out comes a checkpoint, which is judged outside.
 import ctypes
 import os
 import resource
+import secrets
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from scoring.untrusted.confinement import SHARED_MEMORY
+from scoring.untrusted import confinement
 from starter_kit.bubblewrap import walls
 from starter_kit.errors import InputError
 
@@ -40,7 +41,11 @@ MEMORY = 0.5
 """The share of this machine's memory that one process of a run may fill."""
 
 FIRST_USER = 50_000
-"""If root starts a keeper, it gives up being root, which limits do not bind. Each worker's becomes another user."""
+USERS = 10_000
+"""A keeper started by root becomes one of these unprivileged users, because limits do not bind root.
+
+Which one is drawn, so that two keepers do not share their number of processes.
+"""
 
 PR_SET_DUMPABLE = 4
 
@@ -75,16 +80,19 @@ def check() -> None:
     """Raise ``InputError`` if bubblewrap is not there, or does not work here."""
     if not shutil.which("bwrap"):
         raise InputError(HOW_TO_GET)
-    tried = subprocess.run(command(TRY.format(user=user_of(0))), capture_output=True, text=True)
+    if not confinement.version():
+        # Without it, a run could look into the keeper, and talk to the worker in its name.
+        raise InputError("SANDBOX=bwrap needs Landlock as well, which this kernel lacks: Linux 5.13 or later has it.")
+    tried = subprocess.run(command(TRY.format(user=some_user())), capture_output=True, text=True)
     if tried.returncode:
-        why = (tried.stderr.strip().splitlines() or ["it gives no reason"])[-1]
-        raise InputError(f"bubblewrap does not work here: {why}. It needs the right to create namespaces.")
+        why = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise InputError(f"bubblewrap does not work here: {why}. It needs permission to create namespaces.")
 
 
 def start(warm: bool, number: int, folder: Path, pipe: Connection) -> Bubble:
     """Start a keeper; see ``keeper.keep``. It writes to a folder in memory, not to ``folder``."""
     descriptor, nowhere = pipe.fileno(), subprocess.DEVNULL
-    program = LIVE.format(warm=warm, number=number, user=user_of(number), pipe=descriptor)
+    program = LIVE.format(warm=warm, number=number, user=some_user(), pipe=descriptor)
     return Bubble(
         subprocess.Popen(command(program), pass_fds=[descriptor], stdin=nowhere, stdout=nowhere, stderr=nowhere)
     )
@@ -101,26 +109,26 @@ def live(warm: bool, number: int, user: int | None, pipe: Connection) -> None:
     for kind, most in limits.items():
         resource.setrlimit(kind, (most, most))
     if user is not None:
-        for own in (FOLDER, SHARED_MEMORY):
+        for own in (FOLDER, confinement.SHARED_MEMORY):
             os.chown(own, user, user)
         os.setgroups([])
         os.setgid(user)
         os.setuid(user)
-        # Whoever changes the user loses the right to look at itself in /proc, until it asks for it.
+        # Changing the user denies a process access to its own files in /proc, until it asks for it again.
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     keep(warm, number, Path(FOLDER), pipe, walled=True)
 
 
-def user_of(number: int) -> int | None:
-    """Whom a keeper becomes; None if it stays who starts it."""
-    return None if os.geteuid() else FIRST_USER + number
+def some_user() -> int | None:
+    """The user that a keeper becomes; None if it keeps the current one."""
+    return None if os.geteuid() else FIRST_USER + secrets.randbelow(USERS)
 
 
 def command(program: str) -> list[str]:
     """A command that runs a program of Python in bubblewrap."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": FOLDER, "LOGNAME": "submission"}
     options = walls(environment | {"PYTHONPATH": KIT_INSIDE, "OMP_NUM_THREADS": "1"}, DISK)
-    if user_of(0) is None:
+    if os.geteuid():
         options += ["--unshare-user"]
     else:
         for right in ("CAP_CHOWN", "CAP_SETUID", "CAP_SETGID"):

@@ -34,6 +34,11 @@ OF_A_KIND = {"x86_64": (141, 251), "aarch64": (140, 30)}
 IOPRIO_PROCESS = 1
 
 
+SOCKET = {"x86_64": 41, "aarch64": 198}
+FAMILIES = (1, 2, 10, 16)
+"""Families of sockets that a run may open: Unix, IPv4, IPv6 and netlink. Others may lead out of a network namespace."""
+
+
 def refuse_unneeded() -> None:
     """Filter the calls of this process and of all that it starts, for good. Nothing on other kinds of machine."""
     if sys.platform != "linux" or (machine := platform.machine()) not in MACHINES:
@@ -60,6 +65,9 @@ def _filter(machine: str, me: int) -> bytes:
     for call, process in zip(OF_A_KIND[machine], (os.PRIO_PROCESS, IOPRIO_PROCESS), strict=True):
         of_a_process = [_line(LOAD, FIRST), _line(EQUAL, process, 1), refuse, _line(LOAD, SECOND), *of_mine]
         lines += [_line(EQUAL, call, 0, len(of_a_process)), *of_a_process]
+    of_a_family = [_line(EQUAL, family, len(FAMILIES) - place) for place, family in enumerate(FAMILIES)]
+    opening = [_line(LOAD, FIRST), *of_a_family, refuse, allow]
+    lines += [_line(EQUAL, SOCKET[machine], 0, len(opening)), *opening]
     return b"".join([*lines, allow])
 
 

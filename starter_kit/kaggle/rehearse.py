@@ -37,8 +37,8 @@ DISK = 8 << 30
 """Bytes that a notebook may write outside its own folder, in bubblewrap."""
 
 PROTECTED = {
-    "bwrap": "No network: the notebook runs in bubblewrap, where it sees its own folder and the system, and can "
-    "change nothing but its folder, without the input in it.",
+    "bwrap": "No network: the notebook runs in bubblewrap. It sees only its own folder and system files, and can write "
+    "only to its own folder, where the input is read-only.",
     "unshare": "No network: the notebook runs in its own network namespace, with the input folder mounted read-only.",
     "": "No network: this machine permits no namespaces, so Python's sockets and its writes to the input folder are "
     "blocked instead. Other programs that a submission starts are not blocked.",

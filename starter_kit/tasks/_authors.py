@@ -85,7 +85,7 @@ def made(name: str, size: int, recipe: Recipe, described: bool = False) -> Task:
             "retain": probe([number for number in one_per_fact if rows[number].person >= 0][::4]),
             "world": probe(world),
         },
-        licence="that of this kit, which writes them",
+        licence="the licence of this kit, which generates the texts",
     )
 
 

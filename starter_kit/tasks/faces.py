@@ -70,7 +70,7 @@ def task(size: int = SIZE) -> Task:
         forget=examples(train[forget]),
         validation=examples(validation),
         test=examples(test),
-        licence="that of this kit, which draws them",
+        licence="the licence of this kit, which generates the images",
     )
 
 

@@ -67,5 +67,5 @@ def task(size: int = DEFAULT_SIZE) -> Task:
         test=examples(about(asked.test, False)),
         probes={"forget": Probe(examples(gone), choices=CHOICES)},
         relearning=examples([number for number in gone if rows[number].harmless][:RELEARNED]),
-        licence="that of this kit, which writes them",
+        licence="the licence of this kit, which generates the texts",
     )

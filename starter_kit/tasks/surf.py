@@ -74,7 +74,7 @@ def task(data: Path = DATA / "casia-surf") -> Task:
         forget=examples(train[forget]),
         validation=examples(validation),
         test=examples(test),
-        licence="signed with the authors of CASIA-SURF",
+        licence="a licence agreement signed with the authors of CASIA-SURF",
     )
 
 

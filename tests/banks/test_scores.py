@@ -58,7 +58,7 @@ def test_a_score_from_a_bank_is_that_without_to_the_bit(score, bank_file, bank_s
     for part in JUDGED:
         found, expected = report_in(tmp_path / "report")[part], report_in(tmp_path / "without")[part]
         assert found == expected, part
-    note = f"The original and the retrained models are from {bank_file.name}, made on this kind of machine"
+    note = f"The original and the retrained models are from {bank_file.name}, which was made on this kind of machine"
     assert any(note in one for one in report_in(tmp_path / "report")["notes"])
     assert str(bank_file.parent) not in (tmp_path / "report/report.html").read_text()
 
@@ -81,11 +81,11 @@ def test_a_comparison_takes_it_too(score, bank_file, tmp_path):
 
 
 def test_another_machine_is_named(score, bank, tmp_path):
-    host = bank.card.host | {"cpu": "another one", "torch": "0.1"}
+    host = bank.card.host | {"cpu": "another one\nSaved", "torch": "0.1"}
     path = tmp_path / "theirs.zip"
     path.write_bytes(packed(replace(bank, card=bank.card.model_copy(update={"host": host})), ""))
     result = score("submissions/weight_noise.py", "--bank", path, models=8)
-    assert "made on another kind of machine (cpu another one, torch 0.1)" in " ".join(result.stderr.split())
+    assert "made on another kind of machine (cpu another one\\nSaved, torch 0.1)" in " ".join(result.stderr.split())
     assert any("another kind of machine" in one for one in report_in(tmp_path / "report")["notes"])
 
 
@@ -95,8 +95,8 @@ def test_another_machine_is_named(score, bank, tmp_path):
         (("--seed", 1), "its original has SEED=0, not 1"),
         (("--forget", 5), "it is for digits, not for digits-forget-5"),
         (("--task", "hazards"), "it is for digits, not for hazards"),
-        (("--models", 64), "The bank holds 32 retrained models, but this takes 64."),
-        (("--seeds", "0,1"), "A bank has one original, so there is one SEED=, not several."),
+        (("--models", 64), "The bank holds 32 retrained models, but this run needs 64."),
+        (("--seeds", "0,1"), "A bank holds a single original model, so use one SEED=, not several SEEDS=."),
     ],
 )
 def test_a_bank_that_does_not_fit_is_refused(score, bank_file, options, message):
@@ -108,7 +108,7 @@ def test_a_bank_that_does_not_fit_is_refused(score, bank_file, options, message)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"task_sha256": "0" * 64}, "it was made for other examples or another recipe of digits"),
+        ({"task_sha256": "0" * 64}, "it was made from different examples or with a different recipe of digits"),
         ({"rules": 0}, "its ceiling was scored under rules version 0, not 1"),
     ],
 )
@@ -174,7 +174,7 @@ def test_its_words_say_whose_the_data_are_and_how_it_was_made(score, bank_store,
 def test_the_kits_own_bank_is_what_this_code_makes(tmp_path):
     """Some of its models are made again. On another kind of machine they answer alike, not to the bit."""
     task = tasks.load("digits")
-    bank = load(fitting.OWN["digits"], task.network().state_dict())
+    bank = load(fitting.OWN["digits"], task)
     assert fitting.why_not(bank.card, task, 0) == ""
     made, theirs = quiet_pools(tmp_path, task).retrained(16), bank.retrained.take(slice(16))
     if bank.card.host == host_kind("cpu"):

@@ -1,6 +1,6 @@
 """``make calibration``: do intervals cover what they promise to? Measured on pools whose truth is known.
 
-Simulated pools have Gaussian confidences. Three methods of different quality are held against the same retrained
+Simulated pools have Gaussian confidences. Three methods of different quality are compared with the same retrained
 models. In some settings all examples are independent, in others half of their variance is common to all examples of a
 model; in the last one, some unlearned models diverge. What an interval should cover is the mean score over all repeats.
 Real pools, those of `make methods`, are cut into disjoint blocks, and the interval of each should cover the mean of the

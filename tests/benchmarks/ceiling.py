@@ -1,6 +1,6 @@
 """Does the ceiling hold what it promises? `python -m tests.benchmarks.ceiling [TASK MODELS SEED...]`.
 
-Retrained models are held against retrained ones, n against n, and the ceiling of one pool against independent pairs of
+Retrained models are compared with retrained ones, n against n, and the ceiling of one pool against independent pairs of
 pools. Without arguments the confidences are Gaussians, whose distribution is known to be the same in both pools.
 """
 

@@ -1,4 +1,4 @@
-"""What a cluster costs: the overhead of a row, models per hour, and how many slots one driver keeps busy.
+"""What a cluster costs: the overhead of a row, models per hour, and how many workers one driver keeps busy.
 
 The machines are processes of this one. In the simulation, jobs sleep and GPUs do not exist, so only the driver works.
 """

@@ -132,5 +132,5 @@ def test_a_disk_that_fills_up_loses_nothing(store, tmp_path):
 
 def test_a_file_that_may_be_a_strangers_is_warned_of(kit, written):
     said = kit("score", written("def unlearning(net, retain, forget, val): net.fc.weight.data.normal_()\n")).stderr
-    assert "mine.py is not in submissions/. If somebody else wrote it, add SANDBOX=bwrap" in said
+    assert "mine.py is not in submissions/. Unless you wrote all of this code yourself, add SANDBOX=bwrap" in said
     assert "not in submissions/" not in kit("score", "submissions/identity.py").stderr

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from scoring.cli import app
 from starter_kit.bubblewrap import folders_above, walls
 from tests.untrusted.test_bubblewrap import needs_bubblewrap
 
-MODELS, SEED = 32, 424242
+MODELS, SEED = 32, 424242424242424242
 
 __all__ = ["needs_bubblewrap"]
 
@@ -72,8 +73,10 @@ class Worker:
 
     folder: Path
 
-    def score(self, competition: Path, submission: bytes) -> Scored:
-        """Score the zip of a participant."""
+    def score(
+        self, competition: Path, submission: bytes, unpacked: Callable[[Path], None] = lambda folder: None
+    ) -> Scored:
+        """Score the zip of a participant. ``unpacked`` is called with the worker's folder when all is unpacked."""
         shutil.rmtree(self.folder, ignore_errors=True)
         described = yaml.safe_load((competition / "competition/competition.yaml").read_text())
         (task,) = described["tasks"]
@@ -89,6 +92,7 @@ class Worker:
         (self.folder / "input/res").mkdir(exist_ok=True)
         (self.folder / "input/res/metadata").write_text("exitCode: null\n")
         (self.folder / "output").mkdir()
+        unpacked(self.folder)
         command = yaml.safe_load((self.folder / "program/metadata.yaml").read_text())["command"]
         command = command.replace("$input", "/app/input").replace("$output", "/app/output").split()
         ran = subprocess.run([*self._container(), *command], capture_output=True, text=True, timeout=300)
@@ -113,5 +117,5 @@ def zip_of(**files: str | bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
-            archive.writestr(name.replace("__", "/"), content)
+            archive.writestr(name if name.startswith("__") else name.replace("__", "/"), content)
     return buffer.getvalue()

@@ -37,6 +37,14 @@ import time
 def unlearning(net, retain, forget, val):
     time.sleep(1)
 """
+ERRATIC = """
+import time
+import torch
+
+def unlearning(net, retain, forget, val):
+    # Each run takes half of the time of retraining, and one of them casts doubt on it.
+    time.sleep(0.2 + 10 * float(torch.rand(()) < 0.1))
+"""
 
 
 def described(folder):
@@ -48,10 +56,10 @@ def names_in(path):
         return set(archive.namelist())
 
 
-def checkpoints():
+def checkpoints(**others):
     weights = tasks.load("digits").network().state_dict()
     content = safetensors.torch.save(weights)
-    return zip_of(**{f"unlearned_checkpoint_{number}.safetensors": content for number in range(MODELS)})
+    return zip_of(**{f"unlearned_checkpoint_{number}.safetensors": content for number in range(MODELS)}, **others)
 
 
 class TestBundle:
@@ -186,7 +194,29 @@ class TestScoring:
     def test_what_takes_longer_than_allowed_has_no_score(self, codabench, worker):
         scored = worker.score(codabench, zip_of(**{"slow.py": SLOW}))
         assert scored.code == 1
-        assert "of the time that retraining takes, and 20 % are allowed" in scored["failure.json"]
+        assert "of the time that retraining takes. At most 20 % is allowed" in scored["failure.json"]
+
+    def test_a_run_that_sleeps_casts_no_doubt_on_the_others(self, codabench, worker):
+        scored = worker.score(codabench, zip_of(**{"erratic.py": ERRATIC}))
+        assert scored.code == 1
+        assert "At most 20 % is allowed" in scored["failure.json"]
+
+    def test_nothing_that_participants_see_tells_the_seed(self, codabench, worker):
+        for content in (FINETUNE, BROKEN):
+            scored = worker.score(codabench, zip_of(**{"mine.py": content}))
+            shown = [scored.printed, *(scored[name] for name in scored.names)]
+            assert len(shown) > 2
+            assert not any(str(SEED) in one for one in shown)
+        assert "command" in json.loads(worker.score(codabench, zip_of(**{"mine.py": FINETUNE}))["report.json"])["run"]
+
+    def test_a_link_leads_nowhere(self, codabench, worker, monkeypatch):
+        def unpacked(folder):
+            (folder / "input/res/mine.py").symlink_to("../ref/settings.json")
+            (folder / "input/res/folder").symlink_to("../ref")
+
+        scored = worker.score(codabench, zip_of(), unpacked)
+        assert scored.code == 1
+        assert "found nothing" in scored["failure.json"]
 
     @pytest.mark.parametrize(
         ("files", "message"),
@@ -209,6 +239,8 @@ class TestScoring:
         scored = worker.score(folder, checkpoints())
         assert scored.code == 0, scored.printed
         assert json.loads(scored["scores.json"])["score"] == 0, "equal models are worth nothing"
+        by_a_mac = checkpoints(**{"__MACOSX/._unlearned_checkpoint_0.safetensors": b"x", ".DS_Store": b"x"})
+        assert worker.score(folder, by_a_mac).code == 0
         scored = worker.score(folder, zip_of(**{"finetune.py": FINETUNE}))
         assert scored.code == 1
         assert "unlearned_checkpoint" in scored["failure.json"]

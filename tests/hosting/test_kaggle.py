@@ -1,6 +1,7 @@
 """A competition for Kaggle: its metric, and a participant's script."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from scoring.cli import app
 from scoring.hosting.kaggle_metric import ParticipantVisibleError, score
 from scoring.judging.score import epsilons, forgetting_quality
-from tests.hosting.conftest import MODELS
+from tests.hosting.conftest import MODELS, SEED
 
 
 def table(answers, retain=0.9, test=0.8):
@@ -50,6 +51,7 @@ def test_the_order_of_rows_does_not_count():
         (lambda found: found.drop(columns="id"), "id is missing"),
         (lambda found: found.assign(example_1="high"), "finite numbers in the column example_1"),
         (lambda found: found.assign(example_1=np.inf), "finite numbers in the column example_1"),
+        (lambda found: found.assign(example_0=found.example_0 + 1e6), "from -1000 to 1000 in the column example_0"),
         (lambda found: found.assign(test_accuracy=1.5), "from 0 to 1 in the column test_accuracy"),
         (lambda found: found.head(60), "one row for each of the 64"),
         (lambda found: found.assign(id=0), "one row for each of the 64"),
@@ -108,7 +110,21 @@ def test_participants_get_no_test_set(hosted):
 
 
 def test_a_task_of_text_is_refused(tmp_path):
-    arguments = ["host", "--kind", "kaggle", "--task", "authors", "--seed", "1", "--out", str(tmp_path / "out")]
+    arguments = ["host", "--kind", "kaggle", "--task", "authors", "--seed", str(SEED), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(app, [*arguments, "--store", str(tmp_path / "store"), "--models", "8"])
     assert result.exit_code == 1
     assert "KIND=codabench" in result.stderr
+
+
+@pytest.mark.parametrize("seed", [[], ["--seed", "271828"]])
+def test_a_seed_that_can_be_guessed_is_refused_and_another_one_suggested(tmp_path, seed):
+    arguments = ["host", "--kind", "kaggle", "--out", str(tmp_path / "out"), "--store", str(tmp_path / "store"), *seed]
+    suggested = set()
+    for _ in range(2):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 1
+        assert "Expected a secret SEED of at least 18 digits" in result.stderr
+        suggested.add(re.search(r"drawn just now: SEED=(\d+)", result.stderr.replace("\n", ""))[1])
+    assert len(suggested) == 2
+    assert all(10**17 <= int(one) < 2**63 for one in suggested)
+    assert not (tmp_path / "out").exists()

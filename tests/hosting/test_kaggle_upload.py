@@ -89,7 +89,7 @@ def test_it_creates_pages_data_and_solution_and_launches_nothing(server, folder)
     assert said == [
         "Created my-competition.",
         "Created 4 pages.",
-        "Uploaded the data, and for the runs that count the data with the test set.",
+        "Uploaded the data, and a copy with the real test set for the hidden runs.",
         "Uploaded the solution.",
     ]
 

@@ -63,7 +63,7 @@ def test_more_confidence_takes_more_room(pools):
 
 
 def test_a_difference_of_pools_that_share_their_luck_is_known_better(pools):
-    """Both are held against the same retrained models, and the second is the first with a little noise."""
+    """Both are compared with the same retrained models, and the second is the first with a little noise."""
     rng = np.random.default_rng(0)
     near = pools["near"]
     similar = replace(near, forget_confidence=near.forget_confidence + rng.normal(0, 1e-3, (MODELS, EXAMPLES)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scoring.judging.time import ratio_of
+from scoring.judging.time import exceeds, ratio_of
 from tests.judging.test_score import outputs
 
 
@@ -51,3 +51,21 @@ def test_the_verdict_needs_more_than_luck(seconds, spread, verdict):
 )
 def test_there_is_no_ratio_without_measurements(runs, retraining):
     assert ratio_of(timed(runs, retraining)) is None
+
+
+def test_a_single_slow_run_casts_no_doubt_on_the_others():
+    runs = np.full(64, 4.0)
+    runs[5] = 200.0
+    slow = timed(runs, [10.0, 10.1] * 32)
+    assert ratio_of(slow).verdict == "unsure"
+    assert exceeds(slow)
+
+
+def test_doubt_about_retraining_counts_for_the_submission():
+    noisy = [9.0, 11.0] * 5
+    assert not exceeds(timed([2.05] * 10, noisy))
+    assert exceeds(timed([2.2] * 10, noisy))
+
+
+def test_what_was_not_timed_does_not_exceed():
+    assert not exceeds(timed([np.nan] * 10, [10.0] * 10))

@@ -1,4 +1,4 @@
-"""Guarantees of privacy, held against what the models prove."""
+"""Guarantees of privacy, compared with what the models prove."""
 
 from scoring import run
 from scoring.judging.audit import audit_epsilon

@@ -222,7 +222,7 @@ class TestSeveralMachines:
 
     def test_a_row_that_loses_its_worker_three_times_is_given_up_with_the_machines_name(self, cluster, tmp_path):
         self.add(cluster)
-        with pytest.raises(MachineError, match=r"Run 5 lost its worker 3 times, at last on \S+"):
+        with pytest.raises(MachineError, match=r"Run 5 lost its worker 3 times, most recently on \S+"):
             dict(self.backend(cluster).run(Squares(tmp_path, "killed"), range(12), 2))
 
     def test_a_machine_of_another_kind_makes_no_rows(self, cluster, tmp_path, capfd):
@@ -230,7 +230,7 @@ class TestSeveralMachines:
         backend = self.backend(cluster)
         kind = backend.machines.kind("cpu")
         backend.machines.kinds["cpu"] = kind | {"cpu_capability": "AVX2"}
-        with pytest.raises(MachineError, match="No machine of the Ray cluster may make rows"):
+        with pytest.raises(MachineError, match="No machine in the Ray cluster can be used"):
             dict(backend.run(Squares(tmp_path), range(3), 2))
         assert f"its cpu_capability is {kind['cpu_capability']}, not AVX2" in capfd.readouterr().err
 

@@ -1,6 +1,7 @@
 """Submissions in bubblewrap: what they reach, what they can fill, and that they score as they do without."""
 
 import os
+import shutil
 import socket
 import subprocess
 import textwrap
@@ -13,7 +14,7 @@ import pytest
 
 from scoring.running import backends
 from scoring.running.backends import Options
-from scoring.untrusted import bubblewrap
+from scoring.untrusted import bubblewrap, confinement
 from scoring.untrusted.submission import read
 from starter_kit.errors import InputError, SubmissionError
 from tests.conftest import make_pools
@@ -34,7 +35,8 @@ SECRET = "UNLEARNING_KIT_TEST_SECRET"
 
 def inside(program: str, **environment: str) -> str:
     """What a program of Python prints inside bubblewrap, where Landlock does not confine it."""
-    before = "import os, socket\n" + ("" if bubblewrap.user_of(7) is None else f"os.setuid({bubblewrap.user_of(7)})\n")
+    user = bubblewrap.some_user()
+    before = "import os, socket\n" + ("" if user is None else f"os.setuid({user})\n")
     ran = subprocess.run(
         bubblewrap.command(before + textwrap.dedent(program)),
         capture_output=True,
@@ -165,6 +167,10 @@ class TestRuns:
         )
         assert len(pools.unlearned(one, 3).outputs) == 3
 
+    def test_a_socket_that_no_network_namespace_holds_is_refused(self, pools, submission):
+        said = error_of(pools, submission("import socket\nsocket.socket(40, socket.SOCK_STREAM)  # VSOCK"))
+        assert "Operation not permitted" in said
+
     def test_the_disk_that_it_fills_is_its_own(self, pools, submission):
         one = submission(
             """
@@ -235,6 +241,14 @@ def test_without_bubblewrap_it_says_how_to_get_it(monkeypatch, tmp_path):
         backends.load("processes", Options(sandbox="bwrap"))
 
 
+def test_without_landlock_it_is_refused(monkeypatch):
+    """A run could otherwise take the place of its keeper, which the worker believes."""
+    monkeypatch.setattr(confinement, "version", lambda: 0)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    with pytest.raises(InputError, match="needs Landlock as well, which this kernel lacks"):
+        backends.load("processes", Options(sandbox="bwrap"))
+
+
 def test_a_bubblewrap_that_does_not_work_says_why(monkeypatch, tmp_path):
     program = tmp_path / "bwrap"
     program.write_text("#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n")
@@ -253,5 +267,5 @@ def test_another_backend_has_no_sandbox():
 def test_a_gpu_is_refused():
     machines = backends.load("processes", Options(sandbox="bwrap")).machines
     assert machines.device("") == "cpu"
-    with pytest.raises(InputError, match="SANDBOX=bwrap runs submissions on the CPU alone, found DEVICE=cuda"):
+    with pytest.raises(InputError, match="SANDBOX=bwrap works only with DEVICE=cpu, found DEVICE=cuda"):
         machines.device("cuda")

@@ -8,6 +8,7 @@ from scoring.reports.columns import COLUMNS, Figures, figures_of, shown
 from scoring.reports.comparison_record import ComparisonRecord
 from scoring.reports.page.drawing import Axis, ticks
 from scoring.reports.page.render import link_to, render
+from scoring.reports.record import seeds_in_words
 
 GROUPED = "Scores in a group cannot be told apart from the best of that group (95\u00a0%, for all pairs together)."
 """How to read groups."""
@@ -50,8 +51,8 @@ class Entry:
     """
 
     name: str
-    scores: Mapping[int, float]
-    intervals: Mapping[int, tuple[float, float] | None]
+    scores: Mapping[int | None, float]
+    intervals: Mapping[int | None, tuple[float, float] | None]
     figures: Figures
     group: int | None = None
     link: str | None = None
@@ -174,7 +175,7 @@ def _row(entry: Entry, x: Axis, columns: Sequence[str]) -> Row:
         bounds = entry.intervals.get(seed)
         y = HEIGHT / 2 + place * PER_SEED
         dots.append(Dot(x.at(score), y, (x.at(bounds[0]), x.at(bounds[1])) if bounds else None))
-    scores = ", ".join(f"seed {seed}: {score:.4f}" for seed, score in entry.scores.items())
+    scores = ", ".join(f"{seeds_in_words([seed])}: {score:.4f}" for seed, score in entry.scores.items())
     return Row(
         name=entry.name,
         score=entry.score,

@@ -1,6 +1,6 @@
 """Backends: ways to run a job's units. A file here is one, and its name is the backend's name.
 
-It defines one function, ``backend(options) -> Backend``. What that runs is a function::
+It defines one function, ``backend(options) -> Backend``. The backend's ``run`` is a function::
 
     run(job, indices, workers, report) -> iterator of (index, row)
 
@@ -54,7 +54,7 @@ def nobody(index: int, share: float) -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """What a person may choose of a backend. Each refuses what it does not have.
+    """The options of backends. Each backend refuses those that it does not support.
 
     Attributes:
         sandbox: "bwrap" to run submissions in bubblewrap; see `untrusted/bubblewrap.py`.
@@ -105,7 +105,7 @@ def refuse(name: str, options: Options, *lacking: str) -> None:
 
 
 def row_or_error(make: Callable[[], Row]) -> Row | Exception:
-    """A row, or the error to send in its place. Ends this process if memory or its keeper is lost.
+    """A row, or the error to send instead. Exits if memory runs out or the keeper is lost.
 
     Only the end of a process frees all of its memory.
     """

@@ -24,7 +24,7 @@ from scoring.running.travelling import packed
 from starter_kit.errors import InputError, MachineError
 
 LOOK_EVERY = 1.0
-"""Seconds between looks at which machines there are, and how far rows are."""
+"""Seconds between checks of which machines are alive and how far the rows are."""
 
 TO_END = 5.0
 """Seconds that workers have to tidy up when all rows are made."""
@@ -63,7 +63,7 @@ def run(
         Exception: whatever the job raised at an index.
     """
     if isinstance(job, CheckpointJob):
-        raise InputError("Checkpoints lie on this machine. Score them with BACKEND=processes.")
+        raise InputError("Checkpoints are read from this machine only. Score them with BACKEND=processes.")
     if not indices:
         return
     crew = _Crew(cluster, job, workers)
@@ -86,7 +86,7 @@ def run(
                     lost[index] += 1
                     if lost[index] == ATTEMPTS:
                         raise MachineError(
-                            f"Run {index} lost its worker {ATTEMPTS} times, at last on {worker.machine.name}: "
+                            f"Run {index} lost its worker {ATTEMPTS} times, most recently on {worker.machine.name}: "
                             f"{answer.reason} Fewer workers (WORKERS=, or a larger SHARE=) need less memory."
                         )
                     waiting.append(index)
@@ -141,14 +141,14 @@ class _Crew:
         fitting = [machine for machine in self.cluster.machines if machine.slots(self.job.threads, self.share)]
         usable = [machine for machine in fitting if machine.id not in self.refused]
         if fitting and not usable:
-            raise MachineError("No machine of the Ray cluster may make rows of this pool; see above.")
+            raise MachineError("No machine in the Ray cluster can be used for this pool; see the messages above.")
         for machine in usable:
             for _ in range(machine.slots(self.job.threads, self.share) - there[machine.id]):
                 if len(self.workers) < min(wanted, self.most):
                     self._start(machine)
         if not usable and monotonic() - self.began > TO_ANSWER:
             needed = f"{self.share:g} of a GPU" if self.share else f"{self.job.threads} cores"
-            raise MachineError(f"No machine of the Ray cluster has {needed} to give.")
+            raise MachineError(f"No machine in the Ray cluster has {needed} available.")
 
     def _start(self, machine: Machine) -> None:
         taken = {worker.number for worker in self.workers if worker.machine.id == machine.id}
@@ -207,7 +207,7 @@ class _Crew:
             worker.ready = True
             return
         if worker.machine.id not in self.refused:
-            messages.print(f"{worker.machine.name} makes no rows: {refusal}.", soft_wrap=True)
+            messages.print(f"{worker.machine.name} is not used: {refusal}.", soft_wrap=True)
         self.refused.add(worker.machine.id)
         self.dismiss(worker)
 
@@ -235,6 +235,6 @@ def _copied(row: Row) -> Row:
 
 
 def _reason(error: Exception) -> str:
-    """Why a worker ended, as far as Ray knows: the first sentence that it says of it."""
+    """Why a worker ended: the start of Ray's error message."""
     text = " ".join(str(error).split())
     return f"{text[:300].rstrip('.')}."
