@@ -41,7 +41,7 @@ help:  ## list the verbs
 	@echo
 	@echo 'OPTIONS, as NAME=value: TASK DATA MODEL MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
 	@echo 'score, compare, tune and certify also take LIMIT (seconds per run) and FORGET (how many examples).'
-	@echo 'score and compare take BANK (a file that make bank wrote, or none); BACKEND=ray takes ADDRESS and SHARE (of a GPU).'
+	@echo 'score and compare take BANK (a file of make bank, or none); BACKEND=ray takes ADDRESS and SHARE (of a GPU).'
 	@echo 'score, compare, tune and certify take SANDBOX=bwrap, for files that you did not write.'
 	@echo 'score, compare and tune take SEEDS (as in 0,1,2); compare takes COLUMNS (as in retain,u_lira,klom).'
 	@echo 'SUBMISSIONS is a list, as in "submissions/a*.py submissions/b.py"; write ? for a space in a name.'
@@ -79,7 +79,7 @@ tables: $(READY)  ## write the results of make compare into the README files
 bank: $(READY)  ## write the original and the retrained models to a file  [TASK, MODELS, SEED, OUT, ...]
 	@$(KIT) bank $(call options)
 
-host: $(READY)  ## write the files for your own Codabench or Kaggle competition  [KIND, SEED, TASK, MODELS, ACCEPT, OUT, ...]
+host: $(READY)  ## write your own Codabench or Kaggle competition  [KIND, SEED, ACCEPT, UPLOAD, ...]
 	@$(KIT) host $(call options)
 
 export: $(READY)  ## write a task as the competition's input  [TASK, DATA, MODEL, DEVICE, SEED, OUT, STORE]

@@ -70,7 +70,8 @@ def packed(bank: Bank, words: str) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name)
-            entry.compress_type = zipfile.ZIP_LZMA
+            # Any program unpacks it, and LZMA would make digits only a fiftieth smaller.
+            entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, content)
     return buffer.getvalue()
 

@@ -13,13 +13,13 @@ OWN = {"digits": Path(__file__).with_name("digits.zip")}
 """Banks that come with the kit, by the task's name."""
 
 
-def given(path: Path, task: Task, seed: int) -> Bank:
-    """The bank in a file that a person named.
+def given(path: Path, task: Task, seed: int, models: int) -> Bank:
+    """The bank in a file that a person named, for pools of so many models.
 
     Raises:
         InputError: it cannot be read, is damaged, or does not fit the task, the seed or the rules.
     """
-    if reason := why_not(card_in(path), task, seed):
+    if reason := why_not(card_in(path), task, seed, models):
         raise InputError(f"The bank {quoted(path)} does not fit: {reason}.")
     return load(path, task)
 
@@ -30,12 +30,12 @@ def own(task: Task, seed: int, models: int) -> Bank | None:
     if path is None or not path.is_file():
         return None
     card = card_in(path)
-    if why_not(card, task, seed) or card.models < models:
+    if why_not(card, task, seed, models):
         return None
     return load(path, task)
 
 
-def why_not(card: Card, task: Task, seed: int) -> str:
+def why_not(card: Card, task: Task, seed: int, models: int) -> str:
     """Why a bank does not fit; nothing if it does."""
     if card.label != task.label:
         return f"it is for {quoted(card.label)}, not for {task.label}"
@@ -45,4 +45,6 @@ def why_not(card: Card, task: Task, seed: int) -> str:
         return f"its original has SEED={card.seed}, not {seed}"
     if card.rules != RULES_VERSION:
         return f"its ceiling was scored under rules version {card.rules}, not {RULES_VERSION}"
+    if card.models < models:
+        return f"it holds {card.models} retrained models, but MODELS={models}. BANK=none trains as many here"
     return ""

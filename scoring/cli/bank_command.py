@@ -14,7 +14,7 @@ from scoring.cli.options import (
     Data,
     Device,
     Forget,
-    Models,
+    ModelsOfBank,
     Seed,
     Share,
     StartModel,
@@ -35,7 +35,7 @@ def bank_command(
     data: Data = None,
     model: StartModel = None,
     forget: Forget = None,
-    models: Models = OFFICIAL_MODELS,
+    models: ModelsOfBank = OFFICIAL_MODELS,
     device: Device = "",
     seed: Seed = 0,
     out: Annotated[

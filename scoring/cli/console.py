@@ -54,7 +54,7 @@ def warn(warnings: Iterable[str]) -> None:
 def warn_of_strangers(paths: Iterable[Path], sandbox: str) -> None:
     """Warn of submissions that other people may have written, if they run outside a sandbox."""
     own = Path("submissions").resolve()
-    strange = [path for path in paths if not (sandbox or path.resolve().is_relative_to(own))]
+    strange = [path for path in paths if path.exists() and not (sandbox or path.resolve().is_relative_to(own))]
     if strange:
         names = ", ".join(quoted(path) for path in strange)
         verb = "is" if len(strange) == 1 else "are"

@@ -17,7 +17,7 @@ from scoring.cli.options import (
     Data,
     Device,
     Forget,
-    Models,
+    ModelsOfBank,
     Share,
     Store,
     TaskName,
@@ -63,7 +63,7 @@ def host_command(
     task: TaskName = "digits",
     data: Data = None,
     forget: Forget = None,
-    models: Models = OFFICIAL_MODELS,
+    models: ModelsOfBank = OFFICIAL_MODELS,
     device: Device = "",
     accept: Annotated[
         Accepts,
@@ -115,7 +115,7 @@ def host_command(
         check_place(folder, ("README.md",))
         if kind is Kind.kaggle:
             # A task that does not suit it shows before hours of work.
-            kaggle.network_of(pools.task)
+            kaggle.importable(pools.task)
         competition = competition_of(task, forget, pools, models, accept.value)
         if kind is Kind.codabench:
             files = codabench.files_for(competition, data_of(task, data))

@@ -11,6 +11,7 @@ import typer
 
 from scoring.cli.console import messages
 from scoring.cli.values import BadOption, a_folder, a_path, whole_number
+from scoring.judging.interval import FEWEST_MODELS as FEWEST_OF_BANK
 from scoring.judging.score import OFFICIAL_MODELS
 from starter_kit.errors import InputError, quoted
 
@@ -45,6 +46,10 @@ def _models(text: object) -> int:
             f"challenge used {OFFICIAL_MODELS}; use 64 for a quick look."
         )
     return whole_number(text, FEWEST_MODELS, MOST_MODELS)
+
+
+def _models_of_bank(text: object) -> int:
+    return whole_number(text, FEWEST_OF_BANK, MOST_MODELS)
 
 
 def whole_seed(text: object) -> int:
@@ -138,6 +143,12 @@ Models = Annotated[
         "--models",
         parser=_models,
         help=f"Models per pool (minimum {FEWEST_MODELS}). {OFFICIAL_MODELS} for official scores.",
+    ),
+]
+ModelsOfBank = Annotated[
+    int,
+    typer.Option(
+        "--models", parser=_models_of_bank, help=f"Models per pool (minimum {FEWEST_OF_BANK}, for intervals)."
     ),
 ]
 Device = Annotated[
@@ -330,7 +341,7 @@ def _with_bank(pools: "Pools", path: str | None, seeds: int, models: int) -> "Po
     if path is not None:
         if seeds > 1:
             raise InputError("A bank holds a single original model, so use one SEED=, not several SEEDS=.")
-        return pools.from_bank(fitting.given(Path(path), task, seed), quoted(Path(path).name), NO_BANK_SAYS)
+        return pools.from_bank(fitting.given(Path(path), task, seed, models), quoted(Path(path).name), NO_BANK_SAYS)
     if seeds > 1 or pools.stored_original:
         return pools
     bank = fitting.own(task, seed, models_needed(models))

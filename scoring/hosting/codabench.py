@@ -51,7 +51,9 @@ def files_for(competition: Competition, data: Path | None) -> dict[str, bytes]:
         "starting_kit.zip": zipped(starting_kit(competition)),
     }
     return {
-        "README.md": page("codabench_readme.md", competition, "codabench", image=IMAGE).encode(),
+        "README.md": page(
+            "codabench_readme.md", competition, "codabench", image=IMAGE, per_day=PER_DAY, in_all=PER_PERSON
+        ).encode(),
         "Dockerfile": (Path(__file__).parent / "Dockerfile").read_bytes(),
         **{name: (KIT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")},
         "competition.zip": zipped(bundle),

@@ -2,12 +2,11 @@
 
 import csv
 import io
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
-from scoring.hosting.plan import Competition
+from scoring.hosting.plan import Competition, network_of
 from scoring.hosting.public import KIT, arrays, files_below, public_files
 from scoring.hosting.texts import PAGES, page
 from scoring.judging.outputs import Outputs
@@ -27,7 +26,7 @@ def files_for(competition: Competition) -> dict[str, bytes]:
         InputError: participants could not make the task's network.
     """
     here, bank = Path(__file__).parent, competition.bank
-    module, network = network_of(competition.task)
+    importable(competition.task)
     public = public_files(competition, "kaggle")
     # While people write their notebooks, the validation set stands in for the test set, as long as it is hidden.
     data = public | {"test.npz": public["validation.npz"]}
@@ -40,26 +39,26 @@ def files_for(competition: Competition) -> dict[str, bytes]:
         "metric.py": (here / METRIC).read_bytes(),
         "solution.csv": table(bank.retrained, usage=True),
         "sample_submission.csv": table(original),
-        "starting_script.py": page("kaggle_script.py", competition, "kaggle", module=module, network=network).encode(),
+        "starting_script.py": page("kaggle_script.py", competition, "kaggle").encode(),
         "hidden/test.npz": arrays(competition.task.test),
         **{f"data/{name}": content for name, content in data.items()},
         **{f"pages/{name}": page(name, competition, "kaggle").encode() for name in PAGES.values()},
     }
 
 
-def network_of(task: Task) -> tuple[str, str]:
-    """The module and the name of the function or class that makes a task's network.
+def importable(task: Task) -> tuple[str, str]:
+    """What a notebook imports to make a task's network; see ``plan.network_of``.
 
     Raises:
         InputError: it has no name to import it by.
     """
-    module, name = getattr(task.network, "__module__", ""), getattr(task.network, "__name__", "")
-    if not module.startswith("starter_kit.") or not hasattr(import_module(module), name):
+    found = network_of(task)
+    if found is None:
         raise InputError(
             f"The network of {task.name} cannot be created from its name alone, so a notebook cannot import it. Choose "
             "an image task, or KIND=codabench."
         )
-    return module, name
+    return found
 
 
 def table(outputs: Outputs, usage: bool = False) -> bytes:

@@ -1,6 +1,7 @@
 """What a competition is about, and what its scoring program must know of it."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -52,3 +53,9 @@ class Competition:
         """How long the scoring of a submission may take."""
         retraining = float(self.bank.retrained.seconds.mean())
         return AT_LEAST + round(SLACK * BUDGET * retraining * self.settings.models)
+
+
+def network_of(task: Task) -> tuple[str, str] | None:
+    """The module and the name of what makes a task's network; None if it has no name to import it by."""
+    module, name = getattr(task.network, "__module__", ""), getattr(task.network, "__name__", "")
+    return (module, name) if module.startswith("starter_kit.") and hasattr(import_module(module), name) else None

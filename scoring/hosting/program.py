@@ -120,7 +120,7 @@ def _pools(reference: Path, store: Path) -> tuple[Settings, Pools]:
         data = reference / "data"
         task = tasks.load(settings.task, data if data.is_dir() else None)
         task = task if settings.forget is None else task.asking_for(settings.forget)
-        bank = fitting.given(reference / "bank.zip", task, settings.seed)
+        bank = fitting.given(reference / "bank.zip", task, settings.seed, settings.models)
     except (OSError, ValidationError, KitError) as error:
         raise MachineError(f"The reference data of this competition cannot be used: {error}") from error
     pools = Pools(Setting(task, "cpu", settings.seed), store, _backend(settings), None, Progress(Console(stderr=True)))

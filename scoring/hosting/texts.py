@@ -4,8 +4,9 @@ from functools import cache
 from typing import Literal
 
 import jinja2
+from torch import Tensor
 
-from scoring.hosting.plan import Competition
+from scoring.hosting.plan import Competition, network_of
 from scoring.judging.score import DELTA
 from scoring.judging.time import BUDGET
 
@@ -29,12 +30,19 @@ def page(name: str, competition: Competition, kind: Kind, **values: object) -> s
             task=competition.task,
             card=competition.bank.card,
             ceiling=competition.bank.ceiling,
+            network=network_of(competition.task),
+            shape=_shape(competition.task.forget.inputs),
             budget=f"{100 * BUDGET:.0f} %",
             delta=DELTA,
             **values,
         )
     )
     return text.rstrip() + "\n"
+
+
+def _shape(inputs: Tensor) -> str:
+    """Shape and type of a set's inputs in words."""
+    return f"`[{', '.join(['N', *map(str, inputs.shape[1:])])}]` of type {str(inputs.dtype).removeprefix('torch.')}"
 
 
 @cache

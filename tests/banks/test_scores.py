@@ -95,7 +95,7 @@ def test_another_machine_is_named(score, bank, tmp_path):
         (("--seed", 1), "its original has SEED=0, not 1"),
         (("--forget", 5), "it is for digits, not for digits-forget-5"),
         (("--task", "hazards"), "it is for digits, not for hazards"),
-        (("--models", 64), "The bank holds 32 retrained models, but this run needs 64."),
+        (("--models", 64), "it holds 32 retrained models, but MODELS=64. BANK=none trains as many here."),
         (("--seeds", "0,1"), "A bank holds a single original model, so use one SEED=, not several SEEDS=."),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_bank_that_does_not_fit_is_refused(score, bank_file, options, message)
 )
 def test_other_examples_and_other_rules_are_refused(bank, change, message):
     card = bank.card.model_copy(update=change)
-    assert fitting.why_not(card, tasks.load("digits"), 0) == message
+    assert fitting.why_not(card, tasks.load("digits"), 0, 32) == message
 
 
 def test_the_kits_own_bank_is_used_until_an_original_is_stored(score, bank_file, monkeypatch, tmp_path):
@@ -158,8 +158,8 @@ def test_the_command_writes_it_and_says_how_large_it_is(score, bank_store, tmp_p
 
 def test_too_few_models_make_no_bank(score, bank_store, tmp_path):
     result = score("--out", tmp_path / "bank.zip", "--store", bank_store, command="bank", models=16)
-    assert result.exit_code == 1
-    assert "Expected at least 32 models for a bank, found 16." in result.stderr
+    assert result.exit_code == 2
+    assert "expected a whole number from 32 to 65536, found '16'" in " ".join(result.stderr.split())
 
 
 def test_its_words_say_whose_the_data_are_and_how_it_was_made(score, bank_store, tmp_path):
@@ -175,7 +175,7 @@ def test_the_kits_own_bank_is_what_this_code_makes(tmp_path):
     """Some of its models are made again. On another kind of machine they answer alike, not to the bit."""
     task = tasks.load("digits")
     bank = load(fitting.OWN["digits"], task)
-    assert fitting.why_not(bank.card, task, 0) == ""
+    assert fitting.why_not(bank.card, task, 0, 512) == ""
     made, theirs = quiet_pools(tmp_path, task).retrained(16), bank.retrained.take(slice(16))
     if bank.card.host == host_kind("cpu"):
         assert np.array_equal(made.forget_confidence, theirs.forget_confidence)

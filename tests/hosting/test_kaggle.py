@@ -111,7 +111,7 @@ def test_participants_get_no_test_set(hosted):
 
 def test_a_task_of_text_is_refused(tmp_path):
     arguments = ["host", "--kind", "kaggle", "--task", "authors", "--seed", str(SEED), "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(app, [*arguments, "--store", str(tmp_path / "store"), "--models", "8"])
+    result = CliRunner().invoke(app, [*arguments, "--store", str(tmp_path / "store"), "--models", "32"])
     assert result.exit_code == 1
     assert "KIND=codabench" in result.stderr
 
