@@ -72,10 +72,10 @@ class Outputs:
             if not np.isfinite(values).all():
                 raise ValueError(f"{name}: some values are NaN or infinite")
         for name, values in self.arrays().items():
-            kinds, axes = "iu" if name == "seeds" else "f", 2 if name.endswith("confidence") else 1
+            kinds, axes = "iu" if name == "seeds" else "iuf", 2 if name.endswith("confidence") else 1
             if values.dtype.kind not in kinds:
                 raise ValueError(
-                    f"{name}: expected {'integers' if name == 'seeds' else 'floats'}, found {values.dtype}"
+                    f"{name}: expected {'integers' if name == 'seeds' else 'real numbers'}, found {values.dtype}"
                 )
             if values.ndim != axes or len(values) != models:
                 raise ValueError(

@@ -185,7 +185,7 @@ def test_confidences_that_are_not_finite_are_refused(changed, bank, task):
 
 
 WITHIN = {
-    "complex": ("retain_accuracy", lambda values: values.astype(complex), "expected floats, found complex128"),
+    "complex": ("retain_accuracy", lambda values: values.astype(complex), "expected real numbers, found complex128"),
     "objects": ("seeds", lambda values: values.astype("V8"), "expected integers"),
     "fewer examples": ("forget_confidence", lambda values: values[:, :3], r"expected answers to \(95, 180\)"),
     "huge": ("forget_confidence", lambda values: values + 1e6, "holds values beyond 10000"),
