@@ -76,6 +76,21 @@ class Slow(Squares):
         return run
 
 
+@dataclass(frozen=True)
+class Halfway(Squares):
+    """Squares that stay half done for a while."""
+
+    def prepare(self, report=None):
+        make = super().prepare(report)
+
+        def run(index):
+            report(0.5)
+            time.sleep(4)
+            return make(index)
+
+        return run
+
+
 def there():
     """The processes that this one has started, but for the helpers of its own `processes` backend."""
     helpers = {forkserver._forkserver._forkserver_pid, resource_tracker._resource_tracker._pid}
@@ -120,6 +135,22 @@ class TestThisMachine:
         rows = dict(backends.load("ray").run(job, range(3), 2))
         assert bits(rows) == of_serial(job, 3)
         assert all(values.flags.writeable for values in rows[0].values()), "they lie in memory of this process"
+
+    @slow
+    def test_workers_are_asked_how_far_they_are(self, tmp_path):
+        said = set()
+        rows = backends.load("ray").run(Halfway(tmp_path), range(2), 2, lambda *reached: said.add(reached))
+        assert sorted(index for index, _ in rows) == [0, 1]
+        assert {(0, 0.5), (1, 0.5)} <= said
+
+    @slow
+    def test_closing_stops_all_work(self, tmp_path):
+        rows = backends.load("ray").run(Slow(tmp_path), range(12), 2)
+        process = psutil.Process(int(next(rows)[1]["process"]))
+        rows.close()
+        assert list(rows) == []
+        psutil.wait_procs([process], timeout=10)
+        assert not process.is_running()
 
     @slow
     def test_a_submission_runs_isolated_with_the_same_bits(self, store, tmp_path):
