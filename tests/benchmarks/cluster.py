@@ -24,8 +24,8 @@ ROW = 8 << 10
 """Bytes of a row: about one of `finetune` on digits."""
 
 ROWS, SLEEP, ROWS_PER_SLOT = 400, 0.5, 10
-SLOTS = (4, 8, 16, 32)
-"""A worker takes a quarter of a gigabyte, so 64 do not fit into the memory of most machines."""
+SLOTS = (4, 8, 16, 32, 64)
+"""A worker takes a quarter of a gigabyte, which is what limits these."""
 
 GPUS, PER_GPU = 8, 4
 """GPUs of a machine that does not exist, and workers on each."""
