@@ -5,6 +5,7 @@ from pathlib import Path
 from scoring.banks.bank import Bank
 from scoring.banks.card import Card
 from scoring.banks.files import card_in, load
+from scoring.judging.ceiling import models_needed
 from scoring.judging.score import RULES_VERSION
 from starter_kit.errors import InputError, quoted
 from starter_kit.task import Task
@@ -25,7 +26,7 @@ def given(path: Path, task: Task, seed: int, models: int) -> Bank:
 
 
 def own(task: Task, seed: int, models: int) -> Bank | None:
-    """The kit's own bank, if there is one that fits and holds as many models."""
+    """The kit's own bank, if there is one that fits pools of so many models."""
     path = OWN.get(task.name)
     if path is None or not path.is_file():
         return None
@@ -45,6 +46,6 @@ def why_not(card: Card, task: Task, seed: int, models: int) -> str:
         return f"its original has SEED={card.seed}, not {seed}"
     if card.rules != RULES_VERSION:
         return f"its ceiling was scored under rules version {card.rules}, not {RULES_VERSION}"
-    if card.models < models:
-        return f"it holds {card.models} retrained models, but MODELS={models}. BANK=none trains as many here"
+    if card.models < (needed := models_needed(models)):
+        return f"it holds {card.models} retrained models; MODELS={models} needs {needed}. BANK=none trains them here"
     return ""

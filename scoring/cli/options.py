@@ -335,7 +335,6 @@ def with_banks(pools: "list[Pools]", bank: str | None, models: int) -> "list[Poo
 def _with_bank(pools: "Pools", path: str | None, seeds: int, models: int) -> "Pools":
     """Pools with the bank that a person named, or with the kit's own, if that fits and no original is stored."""
     from scoring.banks import fitting
-    from scoring.judging.ceiling import models_needed
 
     task, seed = pools.task, pools.setting.seed
     if path is not None:
@@ -344,5 +343,5 @@ def _with_bank(pools: "Pools", path: str | None, seeds: int, models: int) -> "Po
         return pools.from_bank(fitting.given(Path(path), task, seed, models), quoted(Path(path).name), NO_BANK_SAYS)
     if seeds > 1 or pools.stored_original:
         return pools
-    bank = fitting.own(task, seed, models_needed(models))
+    bank = fitting.own(task, seed, models)
     return pools.from_bank(bank, "the kit's bank", NO_BANK_SAYS) if bank else pools

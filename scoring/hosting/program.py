@@ -52,7 +52,7 @@ def main(given: Path, output: Path) -> int:
         return _refused(output, submission, str(error), "The scoring failed, which is not your fault", 2)
     except KitError as error:
         return _refused(output, submission, str(error), "This submission has no score", 1)
-    except Exception:
+    except Exception:  # A fault of the kit must not look like the participant's.
         traceback.print_exc()
         reason = "The scoring program failed. Its traceback is in the log: send it to the organiser."
         return _refused(output, submission, reason, "The scoring failed, which is not your fault", 2)

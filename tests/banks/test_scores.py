@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from scoring.bank import bank_of
 from scoring.banks import fitting
 from scoring.banks.files import card_in, load, packed
 from scoring.cli import app
 from scoring.running.host import host_kind
 from starter_kit import tasks
+from starter_kit.errors import InputError
 from tests.banks.conftest import MODELS
-from tests.conftest import quiet_pools
+from tests.conftest import make_pools, quiet_pools
 
 JUDGED = ("unlearned", "interval", "by_models", "retrained", "ceiling", "floor", "audit")
 
@@ -95,7 +97,8 @@ def test_another_machine_is_named(score, bank, tmp_path):
         (("--seed", 1), "its original has SEED=0, not 1"),
         (("--forget", 5), "it is for digits, not for digits-forget-5"),
         (("--task", "hazards"), "it is for digits, not for hazards"),
-        (("--models", 64), "it holds 32 retrained models, but MODELS=64. BANK=none trains as many here."),
+        (("--models", 64), "it holds 32 retrained models; MODELS=64 needs 64. BANK=none trains them here."),
+        (("--models", 20), "it holds 32 retrained models; MODELS=20 needs 40. BANK=none trains them here."),
         (("--seeds", "0,1"), "A bank holds a single original model, so use one SEED=, not several SEEDS=."),
     ],
 )
@@ -160,6 +163,14 @@ def test_too_few_models_make_no_bank(score, bank_store, tmp_path):
     result = score("--out", tmp_path / "bank.zip", "--store", bank_store, command="bank", models=16)
     assert result.exit_code == 2
     assert "expected a whole number from 32 to 65536, found '16'" in " ".join(result.stderr.split())
+
+
+def test_python_code_that_asks_for_the_wrong_number_is_told(bank, tmp_path):
+    pools = make_pools(tmp_path, "serial", 1)
+    with pytest.raises(InputError, match="Expected at least 32 models for a bank, found 16"):
+        bank_of(pools, 16)
+    with pytest.raises(InputError, match="holds 32 retrained models, but this run needs 33"):
+        pools.from_bank(bank, "a bank").retrained(33)
 
 
 def test_its_words_say_whose_the_data_are_and_how_it_was_made(score, bank_store, tmp_path):
