@@ -85,11 +85,15 @@ def _compared(paths: list[Path], pools: Pools, models: int) -> Comparison:
         except KitError as error:
             failed[path] = error
     ranked = sorted(results, key=lambda result: -result.unlearned.score.value)
-    judged = {
+    return Comparison(reference, ranked, groups_of(ranked), failed, unsuited, judge_references(reference))
+
+
+def judge_references(reference: Reference) -> dict[str, dict[str, float | None]]:
+    """What other judges say of "ceiling" (half of the retrained models against the other half) and "floor"."""
+    return {
         "ceiling": verdicts(*halves(reference.retrained, 0)),
         "floor": verdicts(reference.floor.outputs, reference.retrained),
     }
-    return Comparison(reference, ranked, groups_of(ranked), failed, unsuited, judged)
 
 
 def groups_of(results: list[Result]) -> dict[str, int] | None:

@@ -89,7 +89,7 @@ def tune_command(
                 f"No trial of {quoted(submission)} scored above 0 within the time budget, so there is no tuned file. "
                 "Try other RANGES, or more TRIALS."
             )
-        reports.write_tuned(tuning, tuning.best.values, pools.task.label, place)
+        reports.write_tuned(tuning.submission, tuning.best.values, len(tuning.trials), pools.task.label, place)
         say(f"Wrote {quoted(place)}.")
         score_on_seeds(place, others, models, out)
 

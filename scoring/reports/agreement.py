@@ -7,6 +7,7 @@ A page asks for the table with a comment, and everything up to the closing comme
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from scoring.reports.columns import Figures
-from scoring.reports.ranking import REFERENCE, compared_on, rows_of
+from scoring.reports.ranking import REFERENCE, Source, compared_in
 from scoring.reports.tuning import SUFFIX
 
 MARK = re.compile(r"(<!-- agreement task=(\S+) models=(\d+) seeds=(\d+(?:,\d+)*) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -56,10 +57,15 @@ def with_tables(page: str, reports: Path) -> str:
     Raises:
         InputError: a comparison that a table needs does not exist or cannot be read.
     """
+    return filled(page, partial(compared_in, reports))
+
+
+def filled(page: str, source: Source) -> str:
+    """The page with all its tables written again, from the comparisons that ``source`` gives."""
 
     def written(match: re.Match[str]) -> str:
         begin, task, models, seeds, end = match.groups()
-        rows = rows_of(reports, compared_on(reports, task, seeds, models))
+        rows = source(task, [int(seed) for seed in seeds.split(",")], int(models)).rows
         ceiling = rows["ceiling"].figures
         names = [name for name in rows if name not in REFERENCE]
         worse = {judge: _worse(judge, [rows[name].figures for name in names], ceiling) for judge in JUDGES}

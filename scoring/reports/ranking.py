@@ -10,8 +10,9 @@ too, both share a row, which shows the tuned score first and is ranked by it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import TypeVar
@@ -36,6 +37,50 @@ REFERENCE = ("ceiling", "floor")
 Record = TypeVar("Record", bound=BaseModel)
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: a submission, the ceiling or the floor.
+
+    Attributes:
+        scores: one per seed.
+        figures: means over the seeds.
+        summary: of a submission.
+    """
+
+    scores: list[float]
+    figures: Figures
+    summary: SeedsRow | None = None
+
+    @property
+    def cells(self) -> list[str]:
+        """The score, the scores by seed if there are several, the interval and the group."""
+        found = [f"{mean(self.scores):.4f}"]
+        if len(self.scores) > 1:
+            found.append(" / ".join(f"{score:.4f}" for score in self.scores))
+        interval = self.summary.interval if self.summary else None
+        found.append(f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "")
+        return [*found, str(self.summary.group or "") if self.summary else ""]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a table shows.
+
+    Attributes:
+        rows: by name. A submission that failed with some seed has none.
+        bands: where an exact method scores in about 95 % of runs, by seed.
+        host: the machine that it was measured on.
+    """
+
+    rows: dict[str, Row]
+    bands: list[tuple[float, float]]
+    host: Mapping[str, str]
+
+
+Source = Callable[[str, Sequence[int], int], Compared]
+"""Gives the comparison on a task with these seeds and so many models."""
+
+
 def with_tables(page: str, reports: Path) -> str:
     """The page with all its tables written again.
 
@@ -46,23 +91,36 @@ def with_tables(page: str, reports: Path) -> str:
     Raises:
         InputError: a comparison that a table needs does not exist or cannot be read.
     """
+    return filled(page, partial(compared_in, reports))
+
+
+def filled(page: str, source: Source) -> str:
+    """The page with all its tables written again, from the comparisons that ``source`` gives."""
 
     def written(match: re.Match[str]) -> str:
         begin, task, models, seeds, rows, end = match.groups()
-        compared = compared_on(reports, task, seeds, models)
-        table = _table(rows_of(reports, compared), len(compared), rows.split(",") if rows else None)
-        return f"{begin}\n{table}\n\n{_footer(compared)}\n\n{end}"
+        numbers = [int(seed) for seed in seeds.split(",")]
+        compared = source(task, numbers, int(models))
+        table = _table(compared.rows, len(numbers), rows.split(",") if rows else None)
+        option = f"SEED{'S' if len(numbers) > 1 else ''}={seeds}"
+        footer = _footer(compared, f"make compare TASK={task} MODELS={models} {option}")
+        return f"{begin}\n{table}\n\n{footer}\n\n{end}"
 
     return MARK.sub(written, page)
 
 
-def compared_on(reports: Path, task: str, seeds: str, models: str) -> list[ComparisonRecord]:
-    """The comparisons that a comment asks for, one per seed.
+def compared_in(reports: Path, task: str, seeds: Sequence[int], models: int) -> Compared:
+    """The comparison in a folder of reports.
 
     Raises:
-        InputError: one does not exist or cannot be read.
+        InputError: it does not exist for some seed, or cannot be read.
     """
-    return [_read(reports, task, int(seed), int(models)) for seed in seeds.split(",")]
+    records = [_read(reports, task, seed, models) for seed in seeds]
+    by_seed = [
+        {report.submission.name: figures_of(report) for report in one.ranking} | one.reference for one in records
+    ]
+    bands = [one.ranking[0].ceiling.band for one in records]
+    return Compared(rows_of(by_seed, _summary(reports, records)), bands, records[0].ranking[0].run.host)
 
 
 def _read(reports: Path, task: str, seed: int, models: int) -> ComparisonRecord:
@@ -106,41 +164,14 @@ def _valid(kind: type[Record], path: Path, again: str) -> Record:
         raise InputError(f"{path} is not a comparison of this version of the kit. {again}") from error
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row of the table: a submission, the ceiling or the floor.
+def rows_of(by_seed: Sequence[Mapping[str, Figures]], summary: Mapping[str, SeedsRow]) -> dict[str, Row]:
+    """All rows by name. A submission that has no figures with some seed has none.
 
-    Attributes:
-        scores: one per seed.
-        figures: means over the seeds.
-        summary: of a submission.
+    Args:
+        by_seed: the figures of submissions, ceiling and floor, by name.
+        summary: of the submissions, over all seeds.
     """
-
-    scores: list[float]
-    figures: Figures
-    summary: SeedsRow | None = None
-
-    @property
-    def cells(self) -> list[str]:
-        """The score, the scores by seed if there are several, the interval and the group."""
-        found = [f"{mean(self.scores):.4f}"]
-        if len(self.scores) > 1:
-            found.append(" / ".join(f"{score:.4f}" for score in self.scores))
-        interval = self.summary.interval if self.summary else None
-        found.append(f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "")
-        return [*found, str(self.summary.group or "") if self.summary else ""]
-
-
-def rows_of(reports: Path, compared: list[ComparisonRecord]) -> dict[str, Row]:
-    """All rows by name. A submission that failed with some seed has none.
-
-    Raises:
-        InputError: the summary over several seeds does not exist or cannot be read.
-    """
-    summary, found = _summary(reports, compared), {}
-    by_seed = [
-        {report.submission.name: figures_of(report) for report in one.ranking} | one.reference for one in compared
-    ]
+    found = {}
     for name in set.intersection(*map(set, by_seed)):
         figures = [rows[name] for rows in by_seed]
         found[name] = Row([one["score"] or 0.0 for one in figures], _mean(figures), summary.get(name))
@@ -184,16 +215,13 @@ def _table(rows: Mapping[str, Row], seeds: int, chosen: list[str] | None) -> str
     return "\n".join([written[0], rule, *written[1:]])
 
 
-def _footer(compared: list[ComparisonRecord]) -> str:
-    """Which command gave the table, and on which machine."""
-    first = compared[0]
-    host = first.ranking[0].run.host
-    seeds = ",".join(str(one.seed) for one in compared)
-    option = f"SEED{'S' if len(compared) > 1 else ''}={seeds}"
-    bands = ", ".join(f"{low:.3f} to {high:.3f}" for low, high in (one.ranking[0].ceiling.band for one in compared))
-    means = "All columns are means over the seeds. " if len(compared) > 1 else ""
+def _footer(compared: Compared, command: str) -> str:
+    """Which command gives the table, and on which machine."""
+    host = compared.host
+    bands = ", ".join(f"{low:.3f} to {high:.3f}" for low, high in compared.bands)
+    means = "All columns are means over the seeds. " if len(compared.bands) > 1 else ""
     return (
-        f"`make compare TASK={first.task} MODELS={first.models} {option}`. {means}No row can be told apart from "
+        f"`{command}`. {means}No row can be told apart from "
         f"the first of its group. An exact method scores {bands} in about 95 % of runs. Python {host['python']}, "
         f"torch {host['torch']}, numpy {host['numpy']}; {host['cpu']} ({host['cpu_capability']}), {host['device']}."
     )

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.judging.groups import groups
-from scoring.judging.interval import mean_of
+from scoring.judging.interval import Spread, mean_of
 from scoring.reports.place import write_together
 from scoring.reports.record import Report
 from scoring.reports.recording import interval_of
@@ -58,36 +58,47 @@ def record_of_seeds(runs: Sequence[Sequence[Result]], references: Sequence[Refer
     """
     by_name = [{result.submission.name: result for result in results} for results in runs]
     names = set.intersection(*map(set, by_name))
-    results = {name: [of_seed[name] for of_seed in by_name] for name in names}
-    spreads = {
-        name: mean_of([one.spread for one in of_name if one.spread])
-        for name, of_name in results.items()
-        if all(one.spread for one in of_name)
+    scored = {
+        name: [(one.unlearned.score.value, one.spread) for one in (of_seed[name] for of_seed in by_name)]
+        for name in names
     }
-    group = groups(spreads) if len(spreads) == len(names) > 1 else {}
-    rows = [_row(name, of_name, group.get(name)) for name, of_name in results.items()]
     return SeedsRecord(
         task=references[0].pools.task.name,
         models=len(references[0].retrained),
         seeds=[one.pools.setting.seed for one in references],
         ceilings=[one.ceiling.value for one in references],
-        rows=sorted(rows, key=lambda row: -row.mean),
+        rows=summary_of(scored),
         left_out=sorted(set.union(*map(set, by_name)) - names),
     )
 
 
-def _row(name: str, results: Sequence[Result], group: int | None) -> SeedsRow:
-    scores = [one.unlearned.score.value for one in results]
-    spreads = [one.spread for one in results if one.spread]
-    return SeedsRow(
-        name=name,
-        scores=scores,
-        intervals=[interval_of(one.spread) for one in results],
-        mean=mean(scores),
-        deviation=stdev(scores),
-        interval=interval_of(mean_of(spreads)) if len(spreads) == len(scores) else None,
-        group=group,
-    )
+def summary_of(scored: Mapping[str, Sequence[tuple[float, Spread | None]]]) -> list[SeedsRow]:
+    """A row for each submission, the best mean first, with groups if there are intervals for all.
+
+    Args:
+        scored: by submission, its score on each seed and how far chance moves it.
+    """
+    spreads = {
+        name: mean_of([spread for _, spread in of_name if spread])
+        for name, of_name in scored.items()
+        if all(spread for _, spread in of_name)
+    }
+    group = groups(spreads) if len(spreads) == len(scored) > 1 else {}
+    rows = []
+    for name, of_name in scored.items():
+        scores = [score for score, _ in of_name]
+        rows.append(
+            SeedsRow(
+                name=name,
+                scores=scores,
+                intervals=[interval_of(spread) for _, spread in of_name],
+                mean=mean(scores),
+                deviation=stdev(scores) if len(scores) > 1 else None,
+                interval=interval_of(spreads.get(name)),
+                group=group.get(name),
+            )
+        )
+    return sorted(rows, key=lambda row: -row.mean)
 
 
 def table(record: SeedsRecord) -> Table:

@@ -15,6 +15,7 @@ from scoring.reports.pictures import CEILING, SUBMISSION, png_of, title_of
 from scoring.reports.place import write_together
 from scoring.tuning.constants import Number, with_constants
 from scoring.tuning.search import MODELS, TUNING_SEED, Trial, Tuning
+from scoring.untrusted.submission import Submission
 from starter_kit.errors import InputError, quoted
 
 FILES = ("tuning.json", "tuning.png")
@@ -135,11 +136,11 @@ def place_of_tuned(path: Path) -> Path:
     return tuned
 
 
-def write_tuned(tuning: Tuning, values: Mapping[str, Number], task: str, place: Path) -> None:
-    """Write the submission with other constants to its place.
+def write_tuned(submission: Submission, values: Mapping[str, Number], trials: int, task: str, place: Path) -> None:
+    """Write the submission with the constants that so many trials found to its place.
 
     Raises:
         MachineError: it cannot be written.
     """
-    remark = f"{MARK}: {len(tuning.trials)} trials on {task}, seed {TUNING_SEED}, {MODELS} models per pool."
-    write_together(place.parent, {place.name: with_constants(tuning.submission, values, remark).source.encode()})
+    remark = f"{MARK}: {trials} trials on {task}, seed {TUNING_SEED}, {MODELS} models per pool."
+    write_together(place.parent, {place.name: with_constants(submission, values, remark).source.encode()})

@@ -1,31 +1,51 @@
 """``make methods``: every method with published and with tuned constants on digits, and with published ones on faces.
 
-What is stored is not made again, so you can stop and start it again at any moment. With ``tune`` it only searches.
+What is measured is kept in results/methods, so you can stop and start it again at any moment. It is measured again if
+the submission's file has changed, or if this machine would compare it with other retrained models.
 """
 
-import json
-import subprocess
+import multiprocessing
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
+from scoring.bank import bank_of
+from scoring.banks import fitting
+from scoring.banks.files import packed
+from scoring.banks.words import words_of
 from scoring.cli.console import messages
 from scoring.cli.options import backend_of, pools_of
+from scoring.compare import judge_references
 from scoring.reports import agreement, ranking, tuning
+from scoring.reports.columns import figures_of, reference_rows
 from scoring.reports.files import folder_of
+from scoring.reports.place import write_together
+from scoring.reports.recording import record_of
+from scoring.run import Reference, judge, prepare
+from scoring.running.machines import cores
+from scoring.running.pools import Pools
 from scoring.running.progress import Progress
 from scoring.tuning import search
+from scoring.untrusted.submission import Submission
+from scoring.untrusted.submission import read as submission_at
 from starter_kit.contract import brings_learning, reads_text
 from starter_kit.errors import SubmissionError
-from tests.benchmarks.record import RESULTS, circumstances
+from tests.benchmarks import kept
+from tests.benchmarks.blocks import blocks_covered
 from tests.benchmarks.variants import ROOT, SUBMISSIONS, VARIANTS
 
 REPORTS, STORE = ROOT / "out/reports", ROOT / "out/store"
 PAGES = ROOT / "README.md", SUBMISSIONS / "README.md"
 TRIALS = 20
 
-DIGITS = ("digits", 512, (0, 1, 2))
-FACES = ("faces:600", 32, (0,))
+Comparison = tuple[str, int, int]
+"""A task, a seed and the number of models per pool."""
+
+DIGITS: list[Comparison] = [("digits", seed, 512) for seed in (0, 1, 2)]
+FACES: Comparison = ("faces:600", 0, 32)
 
 
 def methods() -> list[Path]:
@@ -34,46 +54,123 @@ def methods() -> list[Path]:
     return [path for path in every if not brings_learning(path) and not reads_text(path.read_text())]
 
 
-def searched(path: Path, task: str) -> search.Tuning | None:
-    """What a search for better constants finds; None if the file has none, or does not suit the task."""
-    (pools,) = pools_of(task, None, None, "cpu", (search.TUNING_SEED,), STORE, None, backend_of("processes"))
-    progress = Progress(messages)
-    progress.say(f"Tuning {path.stem}")
-    try:
-        found = search.search(path, pools, TRIALS, lambda trial: progress.say(tuning.line(trial)))
-    except SubmissionError as error:
-        progress.say(str(error))
-        return None
-    tuning.write(found, folder_of(REPORTS, task, search.TUNING_SEED, search.MODELS, path.stem))
+def pools(task: str, seed: int, workers: int | None = 1) -> Pools:
+    """The pools of a task. Several rows are measured at once, each with a single worker."""
+    (found,) = pools_of(task, None, None, "cpu", (seed,), STORE, workers, backend_of("processes"))
     return found
 
 
-def tuned(found: Sequence[search.Tuning], task: str) -> list[Path]:
-    """Submissions with the best constants, and a file that says which these are."""
-    places, constants = [], {}
-    for one in found:
-        if one.best:
-            places.append(VARIANTS / f"{one.submission.name}{tuning.SUFFIX}.py")
-            tuning.write_tuned(one, one.best.values, task, places[-1])
-            constants[one.submission.name] = one.best.values
-    facts = {"task": task, "seed": search.TUNING_SEED, "models": search.MODELS, "trials": TRIALS}
-    record = circumstances("optuna") | facts | {"constants": constants}
-    (RESULTS / f"tuned-{task}.json").write_text(json.dumps(record, indent=2) + "\n")
+def tune(path: Path) -> str:
+    """Search for a submission's best constants, unless they are kept. Returns what came of it."""
+    submission = submission_at(path)
+    found = kept.tuned(path.stem)
+    if found is None or found.source != submission.sha256:
+        with_these = pools("digits", search.TUNING_SEED)
+        quiet = replace(with_these, progress=with_these.progress.quiet)
+        try:
+            searched = search.search(path, quiet, TRIALS, lambda _: None)
+        except SubmissionError as error:
+            found = kept.Tuned(submission.sha256, quiet.kind, failed=str(error))
+        else:
+            tuning.write(searched, folder_of(REPORTS, "digits", search.TUNING_SEED, search.MODELS, path.stem))
+            best = searched.best
+            found = kept.Tuned(
+                submission.sha256, quiet.kind, best.values if best else None, best.score if best else None
+            )
+        kept.write(kept.place_of_tuned(path.stem), found)
+    return f"tuned {path.stem}: {found.score if found.values else found.failed or 'no score above 0'}"
+
+
+def with_best_constants() -> list[Path]:
+    """The submissions for which a search found constants, with these."""
+    places = []
+    for path in methods():
+        found = kept.tuned(path.stem)
+        if found and found.values:
+            places.append(VARIANTS / f"{path.stem}{tuning.SUFFIX}.py")
+            tuning.write_tuned(submission_at(path), found.values, TRIALS, "digits", places[-1])
     return places
 
 
-def compare(files: Sequence[Path], task: str, models: int, seeds: Sequence[int]) -> None:
-    """Compare submissions on a task. A failure of one of them is part of the result."""
-    options = {"--task": task, "--models": models, "--seeds": ",".join(map(str, seeds))}
-    arguments = [str(part) for pair in options.items() for part in pair]
-    subprocess.run([sys.executable, "-m", "scoring", "compare", *map(str, files), *arguments], cwd=ROOT, check=False)
+def prepare_reference(comparison: Comparison) -> None:
+    """Make what the rows of a comparison are compared with, and keep the rows of ceiling and floor."""
+    task, seed, models = comparison
+    bank = kept.bank_of(task, seed, models)
+    if task == "digits" and not bank.is_file():
+        made = bank_of(pools(task, seed, workers=None), models)
+        words = words_of(made.card, f"TASK={task} MODELS={models} SEED={seed}")
+        write_together(bank.parent, {bank.name: packed(made, words)})
+    reference = reference_of(comparison)
+    judged = judge_references(reference)
+    for name, figures in reference_rows(reference, judged, []).items():
+        row = kept.Row("", reference.pools.identity.reference, reference.pools.kind, figures)
+        kept.write(kept.folder(*comparison) / f"{name}.json", replace(row, band=reference.ceiling.band))
+
+
+@cache
+def reference_of(comparison: Comparison) -> Reference:
+    """What the rows of a comparison are compared with."""
+    task, seed, models = comparison
+    found = pools(task, seed)
+    path = kept.bank_of(task, seed, models)
+    if path.is_file():
+        found = found.from_bank(fitting.given(path, found.task, seed, models), path.name)
+    return prepare(replace(found, progress=found.progress.quiet), models)
+
+
+def measure(path: Path, comparison: Comparison) -> str:
+    """Measure a row, unless it is kept. Returns what came of it. A failure is part of the result."""
+    place = kept.folder(*comparison) / f"{path.stem}.json"
+    reference, submission = reference_of(comparison), submission_at(path)
+    row = kept.read(place)
+    if row is None or (row.source, row.reference) != (submission.sha256, reference.pools.identity.reference):
+        row = _measured(submission, reference)
+        kept.write(place, row)
+    task, seed, _ = comparison
+    return f"{task}, seed {seed}, {path.stem}: {row.figures['score'] if row.figures else row.failed}"
+
+
+def _measured(submission: Submission, reference: Reference) -> kept.Row:
+    row = kept.Row(submission.sha256, reference.pools.identity.reference, reference.pools.kind)
+    try:
+        result = judge(submission, reference)
+    except SubmissionError as error:
+        return replace(row, failed=str(error).splitlines()[0])
+    assert result.spread is not None
+    return replace(
+        row,
+        figures=figures_of(record_of(result)),
+        deviations=kept.rounded(result.spread.deviations.tolist()),
+        blocks=blocks_covered(result.unlearned.outputs, reference.retrained),
+    )
+
+
+def all_at_once(work: Iterable[Callable[[], str]]) -> None:
+    """Do pieces of work on all cores, and say what came of each."""
+    # Not forks: torch has threads in this process, and a fork would inherit their locks.
+    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as workers:
+        made = [workers.submit(piece) for piece in work]
+        for number, one in enumerate(as_completed(made), start=1):
+            Progress(messages).say(f"{number} of {len(made)}: {one.result()}")
+
+
+def main(wanted: Sequence[str]) -> None:
+    """Do what is wanted: any of "tune", "digits" and "faces"; write the pages if that is all."""
+    if "tune" in wanted:
+        pools("digits", search.TUNING_SEED, workers=None).retrained(search.MODELS)
+        all_at_once(partial(tune, path) for path in methods())
+    if "digits" in wanted:
+        for comparison in DIGITS:
+            prepare_reference(comparison)
+        rows = [*with_best_constants(), *methods()]
+        all_at_once(partial(measure, path, comparison) for comparison in DIGITS for path in rows)
+    if "faces" in wanted:
+        prepare_reference(FACES)
+        all_at_once(partial(measure, path, FACES) for path in methods())
+    if {"tune", "digits", "faces"} <= set(wanted):
+        for page in PAGES:
+            page.write_text(agreement.filled(ranking.filled(page.read_text(), kept.compared), kept.compared))
 
 
 if __name__ == "__main__":
-    found = [one for path in methods() if (one := searched(path, DIGITS[0]))]
-    with_best = tuned(found, DIGITS[0])
-    if "tune" not in sys.argv[1:]:
-        compare([*methods(), *with_best], *DIGITS)
-        compare(methods(), *FACES)
-        for page in PAGES:
-            page.write_text(agreement.with_tables(ranking.with_tables(page.read_text(), REPORTS), REPORTS))
+    main(sys.argv[1:] or ("tune", "digits", "faces"))

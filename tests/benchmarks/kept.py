@@ -1,0 +1,133 @@
+"""What `make methods` has measured: a small file per row in results/methods.
+
+All rows together take many hours, so the files are part of the repository: an interrupted measurement goes on from
+them, on this machine or on another. Models are not kept. The banks beside the rows hold what rows are compared with.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scoring.banks import fitting
+from scoring.judging.interval import Spread
+from scoring.reports.columns import Figures
+from scoring.reports.files import folder_of
+from scoring.reports.ranking import REFERENCE, Compared, rows_of
+from scoring.reports.seeds import summary_of
+from scoring.tuning.constants import Number
+from tests.benchmarks.record import RESULTS
+
+ROWS = RESULTS / "methods"
+DIGITS = 3
+"""Significant digits of what chance adds to a score."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a comparison.
+
+    Attributes:
+        source: SHA-256 of the submission; empty for the ceiling and the floor.
+        reference: the digest of the retrained pool that it was compared with.
+        host: the machine.
+        figures: of each column; None if the submission failed.
+        deviations: [SPLITS][F], see ``interval.Spread``; empty for the ceiling, the floor and what failed.
+        blocks: of this many blocks of its models, how many intervals cover the mean of the others; and how many blocks
+            there are.
+        band: where an exact method scores in about 95 % of runs.
+        failed: why there are no figures.
+    """
+
+    source: str
+    reference: str
+    host: dict[str, str]
+    figures: Figures | None = None
+    deviations: Sequence[Sequence[float]] = ()
+    blocks: Sequence[int] = ()
+    band: Sequence[float] = ()
+    failed: str | None = None
+
+    @property
+    def spread(self) -> Spread:
+        """How far chance moves its score."""
+        assert self.figures is not None
+        return Spread(self.figures["score"] or 0.0, np.array(self.deviations))
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search for a submission's constants found.
+
+    Attributes:
+        source: SHA-256 of the submission.
+        host: the machine.
+        values: the best constants by name; None if no score was above 0.
+        score: with these, on the tuning seed.
+        failed: why nothing was searched.
+    """
+
+    source: str
+    host: dict[str, str]
+    values: dict[str, Number] | None = None
+    score: float | None = None
+    failed: str | None = None
+
+
+def rounded(deviations: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Deviations with as many digits as they are worth."""
+    return [[float(f"{value:.{DIGITS}g}") for value in split] for split in deviations]
+
+
+def folder(task: str, seed: int, models: int) -> Path:
+    """Where the rows of a comparison are."""
+    return folder_of(ROWS, task, seed, models, "rows")
+
+
+def bank_of(task: str, seed: int, models: int) -> Path:
+    """The bank that the rows of a comparison are compared with: the kit's own, or one beside them."""
+    own = fitting.OWN.get(task)
+    return own if own and seed == 0 else folder(task, seed, models).with_name("bank.zip")
+
+
+def read(path: Path) -> Row | None:
+    """The row in a file, if there is one."""
+    return Row(**json.loads(path.read_text())) if path.is_file() else None
+
+
+def place_of_tuned(name: str) -> Path:
+    """Where the constants of a submission are."""
+    return ROWS / "tuned" / f"{name}.json"
+
+
+def tuned(name: str) -> Tuned | None:
+    """The constants of a submission, if they were searched."""
+    path = place_of_tuned(name)
+    return Tuned(**json.loads(path.read_text())) if path.is_file() else None
+
+
+def write(path: Path, row: Row | Tuned) -> None:
+    """Put a row, or what a search found, into a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(asdict(row), separators=(",", ":")) + "\n")
+    unfinished.replace(path)
+
+
+def rows_in(task: str, seed: int, models: int) -> dict[str, Row]:
+    """All rows of a comparison that have figures, by name."""
+    found = {path.stem: read(path) for path in sorted(folder(task, seed, models).glob("*.json"))}
+    return {name: row for name, row in found.items() if row and row.figures is not None}
+
+
+def compared(task: str, seeds: Sequence[int], models: int) -> Compared:
+    """The comparison on several seeds, for a table. A submission that has no figures with some seed is left out."""
+    by_seed = [rows_in(task, seed, models) for seed in seeds]
+    names = set.intersection(*map(set, by_seed)) - set(REFERENCE)
+    scored = {name: [(row.spread.value, row.spread) for row in (rows[name] for rows in by_seed)] for name in names}
+    figures = [{name: row.figures for name, row in rows.items() if row.figures} for rows in by_seed]
+    ceilings = [rows["ceiling"] for rows in by_seed]
+    bands = [(one.band[0], one.band[1]) for one in ceilings]
+    return Compared(rows_of(figures, {row.name: row for row in summary_of(scored)}), bands, ceilings[0].host)
