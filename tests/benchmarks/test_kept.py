@@ -1,0 +1,59 @@
+"""Measured rows go through their files unharmed, and a table of them says what the spreads say."""
+
+import json
+
+import numpy as np
+import pytest
+
+from scoring.judging.interval import Spread
+from scoring.reports.seeds import summary_of
+from tests.benchmarks import kept
+
+EXAMPLES = 30
+HOST = {"python": "3", "torch": "2", "numpy": "2", "cpu": "a processor", "cpu_capability": "AVX2", "device": "cpu"}
+SCORES = {"good": (0.20, 0.18), "close": (0.19, 0.18), "bad": (0.01, 0.02)}
+
+
+@pytest.fixture
+def spreads(monkeypatch, tmp_path):
+    """Rows of two seeds in files, one of which failed on a seed; gives the spreads of the others before rounding."""
+    monkeypatch.setattr(kept, "ROWS", tmp_path)
+    rng = np.random.default_rng(0)
+    found = {name: [] for name in SCORES}
+    for seed in (0, 1):
+        folder = kept.folder("digits", seed, 64)
+        for name, scores in SCORES.items():
+            spread = Spread(scores[seed], rng.normal(0, 0.05, (12, EXAMPLES)))
+            found[name].append((scores[seed], spread))
+            figures = {"score": scores[seed], "retain": 0.9 + seed / 100}
+            row = kept.Row("sha", "ref", HOST, figures, kept.rounded(spread.deviations.tolist()))
+            kept.write(folder / f"{name}.json", row)
+        kept.write(folder / "ceiling.json", kept.Row("", "ref", HOST, {"score": 0.2}, band=(0.1, 0.3)))
+        failed = {"failed": "diverged"} if seed else {"figures": {"score": 0.5}, "deviations": [[0.1] * EXAMPLES] * 12}
+        kept.write(folder / "sometimes.json", kept.Row("sha", "ref", HOST, **failed))
+    return found
+
+
+def test_a_comparison_of_kept_rows_is_that_of_the_measured_ones(spreads):
+    compared = kept.compared("digits", (0, 1), 64)
+    assert set(compared.rows) == {*SCORES, "ceiling"}
+    assert compared.bands == [(0.1, 0.3)] * 2
+    assert compared.rows["good"].figures["retain"] == pytest.approx(0.905)
+    for expected in summary_of(spreads):
+        found = compared.rows[expected.name].summary
+        assert found.scores == expected.scores
+        assert found.group == expected.group
+        assert found.interval == pytest.approx(expected.interval, rel=1e-2)
+    assert [compared.rows[name].summary.group for name in SCORES] == [1, 1, 2]
+
+
+def test_a_single_seed_has_no_deviation_between_seeds(spreads):
+    summary = kept.compared("digits", (0,), 64).rows["good"].summary
+    assert summary.deviation is None
+    assert summary.interval[0] < 0.2 < summary.interval[1]
+
+
+def test_rows_are_short_and_without_machine_precision(spreads):
+    text = (kept.folder("digits", 0, 64) / "good.json").read_text()
+    assert json.loads(text)["deviations"] == kept.rounded(spreads["good"][0][1].deviations.tolist())
+    assert len(text) < 12 * EXAMPLES * 9 + 500
