@@ -21,9 +21,8 @@ from scoring.cli.options import (
     Store,
     TaskName,
     Workers,
-    backend_of,
-    pools_of,
 )
+from scoring.cli.pools import backend_of, pools_of
 from scoring.cli.score_commands import INTERRUPTED
 from scoring.cli.values import a_path
 from scoring.judging.score import OFFICIAL_MODELS

@@ -28,11 +28,8 @@ from scoring.cli.options import (
     Store,
     TaskName,
     Workers,
-    backend_of,
-    pools_of,
-    seeds_of,
-    with_banks,
 )
+from scoring.cli.pools import backend_of, pools_of, seeds_of, with_banks
 from scoring.cli.score_commands import INTERRUPTED, folder_for, summarise
 from scoring.cli.values import a_path
 from scoring.judging.score import OFFICIAL_MODELS

@@ -7,17 +7,8 @@ from typing import Annotated
 import typer
 
 from scoring.cli.console import reporting_errors, say
-from scoring.cli.options import (
-    MADE,
-    Data,
-    Device,
-    Seed,
-    StartModel,
-    Store,
-    TaskName,
-    backend_of,
-    pools_of,
-)
+from scoring.cli.options import MADE, Data, Device, Seed, StartModel, Store, TaskName
+from scoring.cli.pools import backend_of, pools_of
 from scoring.cli.score_commands import INTERRUPTED
 from scoring.cli.values import a_path
 from starter_kit.errors import InputError, MachineError, quoted

@@ -22,10 +22,9 @@ from scoring.cli.options import (
     Store,
     TaskName,
     Workers,
-    backend_of,
-    pools_of,
     whole_seed,
 )
+from scoring.cli.pools import backend_of, pools_of
 from scoring.cli.score_commands import INTERRUPTED
 from scoring.cli.values import a_folder
 from scoring.judging.score import OFFICIAL_MODELS

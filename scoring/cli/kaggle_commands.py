@@ -26,9 +26,8 @@ from scoring.cli.options import (
     Submission,
     TaskName,
     Workers,
-    backend_of,
-    pools_of,
 )
+from scoring.cli.pools import backend_of, pools_of
 from scoring.cli.values import a_folder, a_path
 from starter_kit.errors import plain, quoted
 from starter_kit.kaggle import bundle as bundles

@@ -28,11 +28,8 @@ from scoring.cli.options import (
     Submission,
     TaskName,
     Workers,
-    backend_of,
-    pools_of,
-    seeds_of,
-    with_banks,
 )
+from scoring.cli.pools import backend_of, pools_of, seeds_of, with_banks
 from scoring.cli.values import a_path
 from scoring.judging.interval import FEWEST_MODELS, spread_of
 from scoring.judging.score import OFFICIAL_MODELS, score

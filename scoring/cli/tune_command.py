@@ -24,10 +24,8 @@ from scoring.cli.options import (
     TaskName,
     Trials,
     Workers,
-    backend_of,
-    pools_of,
-    seeds_of,
 )
+from scoring.cli.pools import backend_of, pools_of, seeds_of
 from scoring.cli.score_commands import score_on_seeds
 from scoring.judging.score import OFFICIAL_MODELS
 from starter_kit.errors import InputError, quoted

@@ -133,7 +133,7 @@ def test_the_kits_own_bank_is_used_until_an_original_is_stored(score, bank_file,
 
 @pytest.mark.parametrize("options", [("--seed", 1), ("--models", 64), ("--seeds", "0,1")])
 def test_the_kits_own_bank_gives_way_where_it_does_not_fit(bank_file, monkeypatch, options, tmp_path):
-    from scoring.cli.options import backend_of, pools_of, with_banks
+    from scoring.cli.pools import backend_of, pools_of, with_banks
 
     monkeypatch.setitem(fitting.OWN, "digits", bank_file)
     chosen = dict([options])

@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from scoring.cli.options import backend_of, pools_of
+from scoring.cli.pools import backend_of, pools_of
 from scoring.compare import compare_on_seeds
 from scoring.reports import comparison
 from scoring.reports.language import with_tables

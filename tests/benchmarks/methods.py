@@ -17,7 +17,7 @@ from scoring.banks import fitting
 from scoring.banks.files import packed
 from scoring.banks.words import words_of
 from scoring.cli.console import messages
-from scoring.cli.options import backend_of, pools_of
+from scoring.cli.pools import backend_of, pools_of
 from scoring.compare import judge_references
 from scoring.reports import agreement, ranking, tuning
 from scoring.reports.columns import figures_of, reference_rows
