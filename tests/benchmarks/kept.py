@@ -17,6 +17,7 @@ from scoring.reports.columns import Figures
 from scoring.reports.files import folder_of
 from scoring.reports.ranking import REFERENCE, Compared, rows_of
 from scoring.reports.seeds import summary_of
+from scoring.running.pools import Pools
 from scoring.tuning.constants import Number
 from tests.benchmarks.record import RESULTS
 
@@ -90,6 +91,11 @@ def bank_of(task: str, seed: int, models: int) -> Path:
     """The bank that the rows of a comparison are compared with: the kit's own, or one beside them."""
     own = fitting.OWN.get(task)
     return own if own and seed == 0 else folder(task, seed, models).with_name("bank.zip")
+
+
+def is_current(row: Row | None, source: str, pools: Pools) -> bool:
+    """Whether a row is there and is what would be measured now: with this source, against these pools."""
+    return row is not None and (row.source, row.reference) == (source, pools.identity.reference)
 
 
 def read(path: Path) -> Row | None:

@@ -5,8 +5,7 @@ the submission's file has changed, or if this machine would compare it with othe
 """
 
 import multiprocessing
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache, partial
@@ -23,6 +22,7 @@ from scoring.reports import agreement, ranking, tuning
 from scoring.reports.columns import figures_of, reference_rows
 from scoring.reports.files import folder_of
 from scoring.reports.place import write_together
+from scoring.reports.ranking import REFERENCE
 from scoring.reports.recording import record_of
 from scoring.run import Reference, judge, prepare
 from scoring.running.machines import cores
@@ -54,7 +54,7 @@ def methods() -> list[Path]:
     return [path for path in every if not brings_learning(path) and not reads_text(path.read_text())]
 
 
-def pools(task: str, seed: int, workers: int | None = 1) -> Pools:
+def pools_for(task: str, seed: int, workers: int | None = 1) -> Pools:
     """The pools of a task. Several rows are measured at once, each with a single worker."""
     (found,) = pools_of(task, None, None, "cpu", (seed,), STORE, workers, backend_of("processes"))
     return found
@@ -65,8 +65,8 @@ def tune(path: Path) -> str:
     submission = submission_at(path)
     found = kept.tuned(path.stem)
     if found is None or found.source != submission.sha256:
-        with_these = pools("digits", search.TUNING_SEED)
-        quiet = replace(with_these, progress=with_these.progress.quiet)
+        pools = pools_for("digits", search.TUNING_SEED)
+        quiet = replace(pools, progress=pools.progress.quiet)
         try:
             searched = search.search(path, quiet, TRIALS, lambda _: None)
         except SubmissionError as error:
@@ -93,45 +93,51 @@ def with_best_constants() -> list[Path]:
 
 
 def prepare_reference(comparison: Comparison) -> None:
-    """Make what the rows of a comparison are compared with, and keep the rows of ceiling and floor."""
+    """Make what the rows of a comparison are compared with, and the rows of ceiling and floor, unless they are kept."""
     task, seed, models = comparison
     bank = kept.bank_of(task, seed, models)
     if task == "digits" and not bank.is_file():
-        made = bank_of(pools(task, seed, workers=None), models)
+        made = bank_of(pools_for(task, seed, workers=None), models)
         words = words_of(made.card, f"TASK={task} MODELS={models} SEED={seed}")
         write_together(bank.parent, {bank.name: packed(made, words)})
-    reference = reference_of(comparison)
-    judged = judge_references(reference)
-    for name, figures in reference_rows(reference, judged, []).items():
-        row = kept.Row("", reference.pools.identity.reference, reference.pools.kind, figures)
-        kept.write(kept.folder(*comparison) / f"{name}.json", replace(row, band=reference.ceiling.band))
+    pools, folder = pools_of_comparison(comparison), kept.folder(*comparison)
+    if all(kept.is_current(kept.read(folder / f"{name}.json"), "", pools) for name in REFERENCE):
+        return
+    reference = prepare(replace(pools, workers=None), models)
+    for name, figures in reference_rows(reference, judge_references(reference), []).items():
+        row = kept.Row("", pools.identity.reference, pools.kind, figures, band=reference.ceiling.band)
+        kept.write(folder / f"{name}.json", row)
+
+
+@cache
+def pools_of_comparison(comparison: Comparison) -> Pools:
+    """The pools of a comparison, from its bank if it has one."""
+    task, seed, models = comparison
+    pools, bank = pools_for(task, seed), kept.bank_of(task, seed, models)
+    return pools.from_bank(fitting.given(bank, pools.task, seed, models), bank.name) if bank.is_file() else pools
 
 
 @cache
 def reference_of(comparison: Comparison) -> Reference:
     """What the rows of a comparison are compared with."""
-    task, seed, models = comparison
-    found = pools(task, seed)
-    path = kept.bank_of(task, seed, models)
-    if path.is_file():
-        found = found.from_bank(fitting.given(path, found.task, seed, models), path.name)
-    return prepare(replace(found, progress=found.progress.quiet), models)
+    pools = pools_of_comparison(comparison)
+    return prepare(replace(pools, progress=pools.progress.quiet), comparison[2])
 
 
 def measure(path: Path, comparison: Comparison) -> str:
     """Measure a row, unless it is kept. Returns what came of it. A failure is part of the result."""
-    place = kept.folder(*comparison) / f"{path.stem}.json"
-    reference, submission = reference_of(comparison), submission_at(path)
+    place, submission = kept.folder(*comparison) / f"{path.stem}.json", submission_at(path)
     row = kept.read(place)
-    if row is None or (row.source, row.reference) != (submission.sha256, reference.pools.identity.reference):
-        row = _measured(submission, reference)
+    if row is None or not kept.is_current(row, submission.sha256, pools_of_comparison(comparison)):
+        row = _measured(submission, reference_of(comparison))
         kept.write(place, row)
     task, seed, _ = comparison
     return f"{task}, seed {seed}, {path.stem}: {row.figures['score'] if row.figures else row.failed}"
 
 
 def _measured(submission: Submission, reference: Reference) -> kept.Row:
-    row = kept.Row(submission.sha256, reference.pools.identity.reference, reference.pools.kind)
+    pools = reference.pools
+    row = kept.Row(submission.sha256, pools.identity.reference, pools.kind)
     try:
         result = judge(submission, reference)
     except SubmissionError as error:
@@ -154,23 +160,18 @@ def all_at_once(work: Iterable[Callable[[], str]]) -> None:
             Progress(messages).say(f"{number} of {len(made)}: {one.result()}")
 
 
-def main(wanted: Sequence[str]) -> None:
-    """Do what is wanted: any of "tune", "digits" and "faces"; write the pages if that is all."""
-    if "tune" in wanted:
-        pools("digits", search.TUNING_SEED, workers=None).retrained(search.MODELS)
-        all_at_once(partial(tune, path) for path in methods())
-    if "digits" in wanted:
-        for comparison in DIGITS:
-            prepare_reference(comparison)
-        rows = [*with_best_constants(), *methods()]
-        all_at_once(partial(measure, path, comparison) for comparison in DIGITS for path in rows)
-    if "faces" in wanted:
-        prepare_reference(FACES)
-        all_at_once(partial(measure, path, FACES) for path in methods())
-    if {"tune", "digits", "faces"} <= set(wanted):
-        for page in PAGES:
-            page.write_text(agreement.filled(ranking.filled(page.read_text(), kept.compared), kept.compared))
+def main() -> None:
+    """Measure what is not kept, and write the pages."""
+    all_at_once(partial(tune, path) for path in methods())
+    for comparison in DIGITS:
+        prepare_reference(comparison)
+    rows = [*with_best_constants(), *methods()]
+    all_at_once(partial(measure, path, comparison) for comparison in DIGITS for path in rows)
+    prepare_reference(FACES)
+    all_at_once(partial(measure, path, FACES) for path in methods())
+    for page in PAGES:
+        page.write_text(agreement.filled(ranking.filled(page.read_text(), kept.compared), kept.compared))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ("tune", "digits", "faces"))
+    main()
