@@ -36,7 +36,6 @@ REPEATS = 1000
 REAL = ("digits", (0, 1, 2), 512)
 """The comparison whose pools are cut: task, seeds and models per pool."""
 
-
 IDEAL = 2 * 1.96
 """The width of an ideal interval, in true standard deviations."""
 
