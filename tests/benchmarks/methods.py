@@ -70,7 +70,7 @@ def tune(path: Path) -> str:
         try:
             searched = search.search(path, quiet, TRIALS, lambda _: None)
         except SubmissionError as error:
-            found = kept.Tuned(submission.sha256, quiet.kind, failed=str(error))
+            found = kept.Tuned(submission.sha256, quiet.kind, failed=reason(error, path))
         else:
             tuning.write(searched, folder_of(REPORTS, "digits", search.TUNING_SEED, search.MODELS, path.stem))
             best = searched.best
@@ -141,7 +141,7 @@ def _measured(submission: Submission, reference: Reference) -> kept.Row:
     try:
         result = judge(submission, reference)
     except SubmissionError as error:
-        return replace(row, failed=str(error).splitlines()[0])
+        return replace(row, failed=reason(error, submission.path))
     assert result.spread is not None
     return replace(
         row,
@@ -149,6 +149,11 @@ def _measured(submission: Submission, reference: Reference) -> kept.Row:
         deviations=kept.rounded(result.spread.deviations.tolist()),
         blocks=blocks_covered(result.unlearned.outputs, reference.retrained),
     )
+
+
+def reason(error: SubmissionError, path: Path) -> str:
+    """Why a submission failed, without the folder that it is in."""
+    return str(error).replace(str(path), path.name).splitlines()[0]
 
 
 def all_at_once(work: Iterable[Callable[[], str]]) -> None:
