@@ -69,12 +69,12 @@ class Compared:
     Attributes:
         rows: by name. A submission that failed with some seed has none.
         bands: where an exact method scores in about 95 % of runs, by seed.
-        host: the machine that it was measured on.
+        hosts: the machines that rows were measured on.
     """
 
     rows: dict[str, Row]
     bands: list[tuple[float, float]]
-    host: Mapping[str, str]
+    hosts: Sequence[Mapping[str, str]]
 
 
 Source = Callable[[str, Sequence[int], int], Compared]
@@ -120,7 +120,8 @@ def compared_in(reports: Path, task: str, seeds: Sequence[int], models: int) -> 
         {report.submission.name: figures_of(report) for report in one.ranking} | one.reference for one in records
     ]
     bands = [one.ranking[0].ceiling.band for one in records]
-    return Compared(rows_of(by_seed, _summary(reports, records)), bands, records[0].ranking[0].run.host)
+    hosts = [report.run.host for one in records for report in one.ranking]
+    return Compared(rows_of(by_seed, _summary(reports, records)), bands, hosts)
 
 
 def _read(reports: Path, task: str, seed: int, models: int) -> ComparisonRecord:
@@ -216,12 +217,18 @@ def _table(rows: Mapping[str, Row], seeds: int, chosen: list[str] | None) -> str
 
 
 def _footer(compared: Compared, command: str) -> str:
-    """Which command gives the table, and on which machine."""
-    host = compared.host
+    """Which command gives the table, and on which machines."""
+    # A dictionary keeps the order, and each kind once.
+    hosts = " and ".join(
+        dict.fromkeys(
+            f"Python {host['python']}, torch {host['torch']}, numpy {host['numpy']}; {host['cpu']} "
+            f"({host['cpu_capability']}), {host['device']}"
+            for host in compared.hosts
+        )
+    )
     bands = ", ".join(f"{low:.3f} to {high:.3f}" for low, high in compared.bands)
     means = "All columns are means over the seeds. " if len(compared.bands) > 1 else ""
     return (
         f"`{command}`. {means}No row can be told apart from "
-        f"the first of its group. An exact method scores {bands} in about 95 % of runs. Python {host['python']}, "
-        f"torch {host['torch']}, numpy {host['numpy']}; {host['cpu']} ({host['cpu_capability']}), {host['device']}."
+        f"the first of its group. An exact method scores {bands} in about 95 % of runs. {hosts}."
     )

@@ -7,12 +7,13 @@ so every repeat is made twice: first for its scores, then for its intervals. Rea
 cut into disjoint blocks, and the interval of each should cover the mean of the others.
 
 Finished repeats are counted in results/calibration.json, so you can stop and start it again at any moment. REPEATS=100
-gives a first look.
+gives a first look; more repeats later move the truth, so all intervals are then made again.
 """
 
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -109,33 +110,35 @@ def footer() -> str:
     )
 
 
+def add(what: str, made: dict[Future, Callable[[Figures, Figures], None]], known: dict[str, Tally]) -> None:
+    """Add finished chunks to their tallies as they come, and keep them."""
+    for number, one in enumerate(as_completed(made), start=1):
+        made[one](*one.result())
+        tally.write(KEPT, known)
+        print(f"{what}: {number} of {len(made)} chunks", flush=True)
+
+
 def main(repeats: int) -> None:
     """Make the repeats that are missing, and write the table."""
     chunks = range(-(-repeats // CHUNK))
     known = tally.read(KEPT, [setting.name for setting in SETTINGS], (len(EXAMPLES), len(JUDGED)))
     with ProcessPoolExecutor(cores()) as workers:
-        to_score = {
-            workers.submit(scores, setting, chunk): (known[setting.name], chunk)
+        scored = {
+            workers.submit(scores, setting, chunk): partial(known[setting.name].add_scores, chunk)
             for setting in SETTINGS
             for chunk in chunks
             if chunk not in known[setting.name].scored
         }
-        for number, one in enumerate(as_completed(to_score), start=1):
-            found, chunk = to_score[one]
-            found.add_scores(chunk, *one.result())
-            tally.write(KEPT, known)
-            print(f"scores: {number} of {len(to_score)} chunks", flush=True)
-        to_judge = {
-            workers.submit(intervals, setting, chunk, known[setting.name].truth): (known[setting.name], chunk)
+        add("scores", scored, known)
+        judged = {
+            workers.submit(intervals, setting, chunk, known[setting.name].truth): partial(
+                known[setting.name].add_intervals, chunk
+            )
             for chunk in chunks
             for setting in SETTINGS
             if chunk not in known[setting.name].judged
         }
-        for number, one in enumerate(as_completed(to_judge), start=1):
-            found, chunk = to_judge[one]
-            found.add_intervals(chunk, *one.result())
-            tally.write(KEPT, known)
-            print(f"intervals: {number} of {len(to_judge)} chunks", flush=True)
+        add("intervals", judged, known)
     page = PAGE.read_text()
     before, rest = page.split(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n{table(known)}\n\n{footer()}\n\n{rest[rest.index(END) :]}")

@@ -136,4 +136,5 @@ def compared(task: str, seeds: Sequence[int], models: int) -> Compared:
     figures = [{name: row.figures for name, row in rows.items() if row.figures} for rows in by_seed]
     ceilings = [rows["ceiling"] for rows in by_seed]
     bands = [(one.band[0], one.band[1]) for one in ceilings]
-    return Compared(rows_of(figures, {row.name: row for row in summary_of(scored)}), bands, ceilings[0].host)
+    hosts = [row.host for rows in by_seed for row in rows.values()]
+    return Compared(rows_of(figures, {row.name: row for row in summary_of(scored)}), bands, hosts)
