@@ -1,11 +1,13 @@
 """Measured rows go through their files unharmed, and a table of them says what the spreads say."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from scoring.judging.interval import Spread
+from scoring.reports.ranking import filled
 from scoring.reports.seeds import summary_of
 from tests.benchmarks import kept
 
@@ -45,6 +47,14 @@ def test_a_comparison_of_kept_rows_is_that_of_the_measured_ones(spreads):
         assert found.group == expected.group
         assert found.interval == pytest.approx(expected.interval, rel=1e-2)
     assert [compared.rows[name].summary.group for name in SCORES] == [1, 1, 2]
+
+
+def test_the_table_names_every_kind_of_machine_once(spreads):
+    path = kept.folder("digits", 1, 64) / "bad.json"
+    kept.write(path, replace(kept.read(path), host=HOST | {"cpu_capability": "AVX512"}))
+    page = "<!-- ranking task=digits models=64 seeds=0,1 -->\n<!-- end -->\n"
+    footer = filled(page, kept.compared).splitlines()[-3]
+    assert footer.count("(AVX2)") == footer.count("(AVX512)") == 1
 
 
 def test_a_single_seed_has_no_deviation_between_seeds(spreads):
