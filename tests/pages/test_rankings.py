@@ -17,7 +17,7 @@ from scoring.reports import leaderboard
 from scoring.reports.comparison_record import ComparisonRecord, Failed
 from scoring.reports.page.ranking import comparison_page
 from starter_kit.errors import InputError
-from tests.benchmarks.calibration import pool
+from tests.benchmarks.simulated import pool
 from tests.reports.test_language import one
 from tests.reports.test_table import report
 
