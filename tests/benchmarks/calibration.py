@@ -10,6 +10,7 @@ Finished repeats are counted in results/calibration.json, so you can stop and st
 gives a first look; more repeats later move the truth, so all intervals are then made again.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -20,6 +21,7 @@ import numpy as np
 
 from scoring.judging.interval import difference, parts_of_halves, quick_parts, spread_from
 from scoring.running.machines import cores
+from scoring.untrusted.processes import end_with
 from tests.benchmarks import kept, tally
 from tests.benchmarks.blocks import BLOCK
 from tests.benchmarks.record import RESULTS
@@ -122,7 +124,7 @@ def main(repeats: int) -> None:
     """Make the repeats that are missing, and write the table."""
     chunks = range(-(-repeats // CHUNK))
     known = tally.read(KEPT, [setting.name for setting in SETTINGS], (len(EXAMPLES), len(JUDGED)))
-    with ProcessPoolExecutor(cores()) as workers:
+    with ProcessPoolExecutor(cores(), initializer=end_with, initargs=(os.getpid(),)) as workers:
         scored = {
             workers.submit(scores, setting, chunk): partial(known[setting.name].add_scores, chunk)
             for setting in SETTINGS

@@ -5,6 +5,7 @@ the submission's file has changed, or if this machine would compare it with othe
 """
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
@@ -29,6 +30,7 @@ from scoring.running.machines import cores
 from scoring.running.pools import Pools
 from scoring.running.progress import Progress
 from scoring.tuning import search
+from scoring.untrusted.processes import end_with
 from scoring.untrusted.submission import Submission
 from scoring.untrusted.submission import read as submission_at
 from starter_kit.contract import brings_learning, reads_text
@@ -159,7 +161,8 @@ def reason(error: SubmissionError, path: Path) -> str:
 def all_at_once(work: Iterable[Callable[[], str]]) -> None:
     """Do pieces of work on all cores, and say what came of each."""
     # Not forks: torch has threads in this process, and a fork would inherit their locks.
-    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as workers:
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cores(), spawned, initializer=end_with, initargs=(os.getpid(),)) as workers:
         made = [workers.submit(piece) for piece in work]
         for number, one in enumerate(as_completed(made), start=1):
             Progress(messages).say(f"{number} of {len(made)}: {one.result()}")
