@@ -26,7 +26,7 @@ class Comparison:
     Attributes:
         reference: the pools that all are compared with.
         ranked: the results, best score first.
-        groups: the group of each of them, by name: none can be told apart from the first of its group. None if the
+        groups: the group of each of them, by name: none differs significantly from the first of its group. None if the
             models are too few.
         failed: the errors of the other submissions, by their paths.
         unsuited: what those say that do not work on this task.

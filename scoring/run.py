@@ -63,8 +63,8 @@ class Result:
             right.
         quick_looks: what fewer of these models would have scored.
         judged: what other judges say, by name.
-        audit: [F] lower bounds on epsilon, each at 95 % confidence.
-        proved: a lower bound on the largest epsilon, at 95 % confidence over all forget examples together.
+        audit: [F] lower bounds on epsilon, each at 95% confidence.
+        proved: a lower bound on the largest epsilon, at 95% confidence over all forget examples together.
         made: how the models were made and what their runs said; None for checkpoints.
         promise: a guarantee that they carry.
         certificate: of exact unlearning, if `make certify` has run.
@@ -209,7 +209,7 @@ def prepare(pools: Pools, models: int) -> Reference:
     for name in ("retain", "test"):
         if not getattr(accuracy, f"{name}_accuracy").any():
             raise InputError(
-                f"The retrained models of {pools.task.name} get nothing right on the {name} set, so there is no ratio "
+                f"The retrained models of {pools.task.name} have zero accuracy on the {name} set, so there is no ratio "
                 "of accuracies and no score. Expected models that learn the task: train longer, or at another rate."
             )
     floor = pools.originals(models)

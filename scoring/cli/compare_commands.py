@@ -40,7 +40,7 @@ def compare_command(
     submissions: Annotated[
         list[Path] | None,
         typer.Argument(
-            parser=a_path, show_default="all of submissions/ that bring no learning", help="Submission files."
+            parser=a_path, show_default="all in submissions/ without their own learning", help="Submission files."
         ),
     ] = None,
     task: TaskName = "digits",

@@ -26,7 +26,7 @@ def export_command(
     ] = None,
     store: Store = MADE / "store",
 ) -> None:
-    """Write a task as the competition's input folder, with the original model.
+    """Export a task in the format of the competition's input folder, with the original model.
 
     The folder holds all that a notebook for the competition reads: retain.csv, forget.csv, validation.csv,
     images/A/B.png, original_model.pth and age_class_weights.json. The test set is left out.

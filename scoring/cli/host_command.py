@@ -106,7 +106,7 @@ def host_command(
             drawn = FEWEST + secrets.randbelow(LARGEST_SEED - FEWEST)
             raise InputError(
                 f"Expected a secret SEED of at least 18 digits, {found}: participants could guess a shorter one, and "
-                f"regenerate what they are compared with. This one was drawn just now: SEED={drawn}"
+                f"regenerate the models that they are compared with. A random one: SEED={drawn}"
             )
         rows_by = backend_of(backend, "", address, share)
         (pools,) = pools_of(task, data, None, device, (seed,), store, workers, rows_by, None, forget)

@@ -36,7 +36,7 @@ from starter_kit.kaggle.client import Patience, connect
 from starter_kit.kaggle.past import local_scores, past_submissions
 from starter_kit.kaggle.upload import Pace, Uploader
 
-INTERRUPTED = "Stopped waiting. What runs on Kaggle goes on; `make submissions` shows it."
+INTERRUPTED = "Stopped waiting. The run on Kaggle continues; `make submissions` shows it."
 
 
 class Precision(StrEnum):

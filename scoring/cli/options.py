@@ -112,7 +112,7 @@ Submission = Annotated[
     typer.Argument(parser=a_path, help="The file with your unlearning function."),
 ]
 TaskName = Annotated[
-    str, typer.Option("--task", help="A file of starter_kit/tasks. Some take a size, as in faces:600.")
+    str, typer.Option("--task", help="A task in starter_kit/tasks. Some take a size, as in faces:600.")
 ]
 Data = Annotated[
     Path | None,
@@ -197,7 +197,7 @@ Out = Annotated[
 ]
 Store = Annotated[
     Path,
-    typer.Option("--store", parser=a_folder, help="The folder that keeps finished models' answers."),
+    typer.Option("--store", parser=a_folder, help="The folder that stores the answers of finished models."),
 ]
 Workers = Annotated[
     int | None,
@@ -205,7 +205,7 @@ Workers = Annotated[
         "--workers",
         parser=_workers,
         show_default="one per core; on a GPU, as many as speed it up",
-        help="Models made in parallel.",
+        help="Models trained or unlearned in parallel.",
     ),
 ]
 Limit = Annotated[

@@ -76,9 +76,9 @@ def score_command(
 ) -> None:
     """Score one submission, or checkpoints that were made elsewhere.
 
-    Trains the original model and the retrained pool, unless they are stored already; runs the submission on as many
-    copies of the original; attacks, scores, and writes a page (report.html), report.json, report.png and the judged
-    outputs. You can stop it at any moment: the same command continues where it stopped.
+    Trains the original model and the retrained pool, unless they are stored already; runs the submission on one copy
+    of the original per retrained model; scores it, and writes a page (report.html), report.json, report.png and the
+    judged outputs. You can stop it at any moment: the same command continues where it stopped.
     """
     from scoring.reports.files import FILES
     from scoring.reports.place import check_place
@@ -96,7 +96,7 @@ def score_command(
         found = with_banks(found, bank, models)
         if checkpoints:
             if len(chosen) > 1:
-                raise InputError("CHECKPOINTS= come from one original model, so there is one SEED=, not several.")
+                raise InputError("Checkpoints come from one original model, so CHECKPOINTS= needs a single SEED=.")
             score_checkpoints(checkpoints, found[0], models, out)
         else:
             warn_of_strangers([submission or DEFAULT_SUBMISSION], sandbox)

@@ -55,9 +55,9 @@ def tune_command(
 ) -> None:
     """Search the constants of a submission for a task, then score it with the best ones.
 
-    Searches the positive numbers at the top of the file that have names in upper case or, if the file has a dictionary
-    RANGES, those that it names, within its bounds. Each trial is a score with 32 models on a seed that only tuning
-    uses; trials over the time budget do not count. The file with the best constants is written beside the submission,
+    Searches the positive numbers with upper-case names at the top of the file or, if the file has a dictionary RANGES,
+    those that it names, within its bounds. Each trial is scored with 32 models on a seed reserved for tuning; trials
+    over the time budget do not count. The file with the best constants is written beside the submission,
     as NAME_tuned.py, and scored with MODELS on SEED or SEEDS.
     """
     from scoring.reports import tuning as reports
@@ -68,7 +68,7 @@ def tune_command(
     with reporting_errors(INTERRUPTED):
         chosen = seeds_of(seed, seeds)
         if search.TUNING_SEED in chosen:
-            raise InputError(f"Constants are tuned on seed {search.TUNING_SEED}. Score them on another.")
+            raise InputError(f"Seed {search.TUNING_SEED} is reserved for tuning. Choose another SEED=.")
         place = reports.place_of_tuned(submission)
         warn_of_strangers([submission], sandbox)
         every = (search.TUNING_SEED, *chosen)

@@ -74,7 +74,7 @@ def a_path(text: object) -> Path:
     """
     written = str(text)
     if not written:
-        raise BadOption("expected a path, found an empty text. Leave the option out, or name one.")
+        raise BadOption("expected a path, found an empty string. Omit the option, or give a path.")
     try:
         Path(written).stat()
     except (FileNotFoundError, NotADirectoryError):

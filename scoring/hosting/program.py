@@ -183,8 +183,8 @@ def _check_time(outputs: Outputs) -> None:
     ratio = ratio_of(outputs)
     if ratio and exceeds(outputs):
         raise SubmissionError(
-            f"It took {100 * ratio.value:.0f} % of the time that retraining takes. At most "
-            f"{100 * BUDGET:.0f} % is allowed."
+            f"It took {100 * ratio.value:.0f}% of the time that retraining takes. At most "
+            f"{100 * BUDGET:.0f}% is allowed."
         )
 
 

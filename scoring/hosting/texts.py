@@ -32,7 +32,7 @@ def page(name: str, competition: Competition, kind: Kind, **values: object) -> s
             ceiling=competition.bank.ceiling,
             network=network_of(competition.task),
             shape=_shape(competition.task.forget.inputs),
-            budget=f"{100 * BUDGET:.0f} %",
+            budget=f"{100 * BUDGET:.0f}%",
             delta=DELTA,
             **values,
         )

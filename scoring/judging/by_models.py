@@ -26,7 +26,7 @@ class QuickLook:
     Attributes:
         models: per pool.
         score: the mean over draws.
-        low, high: between them lie about 90 % of quick looks at other models of the same pools.
+        low, high: between them lie about 90% of quick looks at other models of the same pools.
     """
 
     models: int

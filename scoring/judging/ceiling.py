@@ -20,7 +20,7 @@ FEWEST_PER_HALF = 16
 """Smaller halves overstate the ceiling."""
 
 DEVIATIONS = 1.96
-"""Of a normal distribution, 95 % lies within so many standard deviations of the mean."""
+"""95% of a normal distribution lies within this many standard deviations of the mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Ceiling:
 
     @property
     def band(self) -> tuple[float, float]:
-        """Where the scores of 95 % of single pairs of pools lie, such as that of an exact method."""
+        """Where 95% of scores between two retrained pools lie, and of the scores of exact methods."""
         return band_of([score.value for score in self.scores])
 
     @property
@@ -60,13 +60,13 @@ class Ceiling:
 
 
 def band_of(scores: Sequence[float]) -> tuple[float, float]:
-    """The band that holds 95 % of single scores, from those of several splits: their mean and 1.96 deviations."""
+    """The band that holds 95% of single scores, from those of several splits: their mean and 1.96 deviations."""
     mean, deviation = float(np.mean(scores)), float(np.std(scores, ddof=1))
     return max(0.0, mean - DEVIATIONS * deviation), mean + DEVIATIONS * deviation
 
 
 def models_needed(models: int) -> int:
-    """How many retrained models the ceiling for pools of ``models`` takes.
+    """The number of retrained models that the ceiling for pools of ``models`` needs.
 
     The pool itself, if its halves are large enough; else twice as many, so that each half is as large as the pool.
     """

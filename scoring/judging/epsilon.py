@@ -92,7 +92,7 @@ def strongest_epsilons(
 def oriented(
     ours: NDArray[np.float64], theirs: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The confidences of both pools in an example, those with the larger median first.
+    """The confidences of both pools on an example, those with the larger median first.
 
     Args:
         ours, theirs: [N] finite confidences, N >= 2.

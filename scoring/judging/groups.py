@@ -1,4 +1,4 @@
-"""Which scores cannot be told apart: groups instead of ranks that chance decides."""
+"""Which scores do not differ significantly: groups, instead of ranks that chance decides."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,8 @@ CONFIDENCE = 0.95
 def groups(spreads: Mapping[str, Spread]) -> dict[str, int]:
     """The group of each submission, from 1 for the best.
 
-    Each group begins with the best submission that can be told apart from the first of the group before: the interval
-    around their difference lies above 0.
+    From the best down, the first submission that is significantly worse than the first of its group starts the next
+    group: the interval for their difference lies above 0.
 
     Args:
         spreads: by submission, all made with the same seed.

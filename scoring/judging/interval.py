@@ -5,10 +5,10 @@ models, with the same original model, the same forget set and the same method. T
 model, other people to forget or another number of models; several seeds show the first of these.
 
 The pools are cut into halves at random. The scores of two halves that share no model differ by chance alone, and their
-squared differences give the variance of a score with half as many models. Whole pools score lower than their halves,
-and their variance is taken to be lower in the same proportion: a low score comes from a few lucky examples, and such a
-count, as in a Poisson distribution, has a variance proportional to its mean. For the same reason the interval is
-symmetric in the square root of the score.
+squared differences give the variance of a score with half as many models. Most methods score lower on whole pools than
+on halves, and the variance is assumed to shrink in the same proportion: a low score comes from a few lucky examples,
+and a Poisson count has a variance proportional to its mean. For the same reason the interval is symmetric in the square
+root of the score.
 """
 
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ SPLITS = 12
 """Times that the pools are cut into halves."""
 
 COMMON = 0.75
-"""Of the variance that the examples of a model have in common in halves, the share that is left in whole pools.
+"""The share of the halves' covariance between examples that remains in whole pools.
 
-The luck of single examples stays as large with more models, because the strongest of many rules depends on a few
-extreme models. Luck that examples have in common averages out, though less than in a mean, where 0.5 would be left.
+The noise of single examples does not shrink with more models, because the strongest of many rules depends on a few
+extreme models. Noise that examples have in common averages out, though less than in a mean, where 0.5 would remain.
 """
 
 DEGREES_OF_FREEDOM = 2 * SPLITS
-"""Of Student's distribution. A variance from these splits alone would have half as many. But only what examples have in
-common is estimated from so few numbers; the rest of the variance is known far better."""
+"""Of Student's distribution. The splits alone would give half as many, but only the covariance rests on so few numbers;
+the rest of the variance is estimated far better."""
 
 FEWEST_MODELS = 32
 """Smaller pools have halves whose scores say little about those of the whole."""
@@ -53,8 +53,9 @@ class Spread:
 
     Attributes:
         value: the score.
-        deviations: [SPLITS, F] what chance adds to each example's part of the score, drawn once per split. In the same
-            row, submissions that are compared with the same retrained models with the same seed share their luck.
+        deviations: [SPLITS, F] what chance adds to each example's part of the score, drawn once per split. With
+            the same seed and the same retrained models, row i is the same split for every submission, so errors are
+            paired.
     """
 
     value: float
@@ -62,7 +63,7 @@ class Spread:
 
     @property
     def deviation(self) -> float:
-        """The score's standard deviation, from the variance of independent examples and what they have in common."""
+        """The score's standard deviation, from the variance of independent examples and their covariance."""
         apart = np.mean(self.deviations**2) / self.deviations.shape[1]
         together = np.mean(self.deviations.mean(axis=1) ** 2)
         return float(np.sqrt(apart + COMMON * max(together - apart, 0.0)))

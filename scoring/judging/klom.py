@@ -14,7 +14,7 @@ from scoring.judging.outputs import Outputs
 LARGEST_MARGIN = 100.0
 BINS = 20
 FLOOR = 1e-5
-"""The least that a bin of the retrained pool counts for. It caps the divergence at ln(1 / FLOOR), which is 11.5."""
+"""Lower bound on the retrained pool's probability of a bin. It caps the divergence at ln(1 / FLOOR), which is 11.5."""
 
 PERCENTILE = 95
 
@@ -30,14 +30,16 @@ class Klom:
 def percentiles(unlearned: Outputs, retrained: Outputs) -> Klom:
     """KLoM as it is reported, of an unlearned pool against a retrained one.
 
-    Finite pools always differ, and small ones differ more. So compare with what as many retrained models show against
-    other retrained models.
+    Finite pools always differ, and small ones differ more. So compare with the KLoM between two retrained pools of
+    the same size.
 
     Raises:
         ValueError: the pools do not belong together, or as for ``klom``.
     """
     if unlearned.identity != retrained.identity:
-        raise ValueError(f"expected one task, seed and reference; found {unlearned.identity} and {retrained.identity}")
+        raise ValueError(
+            f"expected pools of one task, seed and reference; found {unlearned.identity} and {retrained.identity}"
+        )
     forget = klom(unlearned.forget_confidence, retrained.forget_confidence)
     test = klom(unlearned.test_confidence, retrained.test_confidence)
     return Klom(float(np.percentile(forget, PERCENTILE)), float(np.percentile(test, PERCENTILE)))

@@ -1,4 +1,4 @@
-"""The starting kit's own evaluation: a simple membership attack on single models, for comparison only.
+"""The evaluation of the challenge's starting kit: a simple membership attack on single models, for comparison only.
 
 It tries to distinguish forget examples from test examples by their losses. Unlike the score, it does not see
 retrained models, so a method can do well here by being wrong on the forget set in a way that no retrained model is.
@@ -14,7 +14,7 @@ FEWEST_EXAMPLES = 6
 """With fewer of either kind, the test part of a split could lack one kind."""
 
 ATTACKED_MODELS = 16
-"""Only the first models of a pool are attacked. Their mean is close to that of all models, which takes minutes."""
+"""Only the first models of a pool are attacked. Their mean is close to that of all models, which would take minutes."""
 
 
 def attack_accuracy(outputs: Outputs) -> float | None:

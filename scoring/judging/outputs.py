@@ -124,7 +124,7 @@ class Outputs:
                 found = {name: np.asarray(file[name]) for name in file.files}
         except Exception as error:  # A hostile file can make zipfile and NumPy raise anything; it is the file's fault.
             raise ValueError(
-                "expected outputs as `make score` saves them; this is not a complete .npz file without compression"
+                "expected outputs saved by `make score`; this is not a complete, uncompressed .npz file"
             ) from error
         version = found.pop("schema_version", None)
         if version is not None and version != SCHEMA_VERSION:

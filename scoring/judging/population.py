@@ -1,7 +1,7 @@
-"""A population attack like RMIA: is a model surer of its forget examples than of test examples it never saw?
+"""A population attack like RMIA: is a model more confident on forget examples than on test examples it never saw?
 
-For comparison only. Like the starting kit's attack, it looks at one unlearned model at a time. Unlike that attack, it
-measures each confidence against what retrained models say of the same example.
+For comparison only. Like the attack of the challenge's starting kit, it looks at one unlearned model at a time. Unlike
+that attack, it measures each confidence against those of retrained models on the same example.
 """
 
 import numpy as np
@@ -23,10 +23,9 @@ def population_attack(unlearned: Outputs, retrained: Outputs) -> float | None:
     ratio is at least that of many test examples. So the area is the share of pairs of a forget and a test example in
     which the forget example has the larger ratio; ties count half. No test example is compared with itself.
 
-    An exact method need not be at 0.5: a model that answers a hard example like a retrained one clearly did not see it,
-    while an easy example tells nothing, and the two sets may be unequally hard. An exact method gets what one half of
-    the retrained models gets against the other half. Below that, a model is less sure of the forget examples than it
-    should be.
+    An exact method need not be at 0.5: hard examples reveal that a model did not see them, easy ones reveal nothing,
+    and the two sets may differ in difficulty. An exact method gets what one half of the retrained models gets against
+    the other half. Below that, a model is less confident on the forget examples than it should be.
 
     Source: Zarifzadeh et al., Low-Cost High-Power Membership Inference Attacks (ICML 2024), in its offline form: the
     retrained models are the reference models, the test set is the population. ``OFFLINE_A`` is as in the code of
@@ -43,7 +42,9 @@ def population_attack(unlearned: Outputs, retrained: Outputs) -> float | None:
         ValueError: the pools do not belong together or differ in their examples.
     """
     if unlearned.identity != retrained.identity:
-        raise ValueError(f"expected one task, seed and reference; found {unlearned.identity} and {retrained.identity}")
+        raise ValueError(
+            f"expected pools of one task, seed and reference; found {unlearned.identity} and {retrained.identity}"
+        )
     sets = [(pool.forget_confidence, pool.test_confidence) for pool in (unlearned, retrained)]
     examples = [(forget.shape[1], test.shape[1]) for forget, test in sets]
     if examples[0] != examples[1]:

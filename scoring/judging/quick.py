@@ -1,10 +1,10 @@
-"""Epsilons by the official rules but for the evaluator's rounding, many times faster. Error bars need thousands.
+"""Official epsilons up to the evaluator's rounding, many times faster: error bars need thousands of them.
 
 In exact arithmetic all thresholds of an example lie on a grid, and so do all ends of its intervals. Only the number of
 confidences below them matters, and few of the 160,000 intervals differ in that; only those are evaluated. Rounding
 moves the evaluator's thresholds in the last bits, or adds one more, so a few epsilons differ. Where both pools together
-span less than one step of the grid, hardly a threshold is left, and most do. So the official score does not come from
-here.
+span less than one step of the grid, hardly any threshold remains, and most epsilons differ. So the official score is
+computed elsewhere.
 """
 
 import numpy as np

@@ -11,7 +11,7 @@ from scoring.judging.outputs import Outputs
 from scoring.judging.rules import double_threshold, every_interval, single_threshold
 
 RULES_VERSION = 1
-"""Rises whenever a number below, a rule family or its arithmetic changes."""
+"""Increased whenever a number below, a rule family or its arithmetic changes."""
 
 DELTA = 1e-5
 BIN_WIDTH = 0.5
@@ -24,7 +24,7 @@ RULES: dict[str, tuple[ModuleType, ...]] = {
 
 
 class NothingLearned(ValueError):  # noqa: N818
-    """The retrained models get nothing right, so there is no ratio of accuracies."""
+    """The retrained models' accuracy is zero, so ratios of accuracies are undefined."""
 
 
 @dataclass(frozen=True)
@@ -176,5 +176,5 @@ def accuracy_ratios(unlearned: Outputs, retrained: Outputs) -> tuple[float, floa
 def _ratio(name: str, unlearned: NDArray[np.float64], retrained: NDArray[np.float64]) -> float:
     """The mean accuracy of one pool over that of the other."""
     if not retrained.mean() > 0:
-        raise NothingLearned(f"{name} accuracy: the retrained models get nothing right, so there is no ratio")
+        raise NothingLearned(f"{name} accuracy: the retrained models' accuracy is zero, so the ratio is undefined")
     return float(unlearned.mean() / retrained.mean())

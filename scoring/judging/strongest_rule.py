@@ -12,7 +12,7 @@ from scoring.judging.score import DELTA, RULES
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule that guesses the pool of a model from its confidence in one example.
+    """A rule that guesses the pool of a model from its confidence on one example.
 
     Attributes:
         low, high: bounds in nats, both included; ``high`` may be infinite.

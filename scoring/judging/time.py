@@ -19,7 +19,7 @@ class Ratio:
 
     Attributes:
         value: the ratio.
-        error: its standard error. How much the measurements of either kind vary is all that it knows.
+        error: its standard error. It reflects only the spread of the measurements.
     """
 
     value: float
@@ -27,7 +27,7 @@ class Ratio:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Two standard errors on either side: about 95 %."""
+        """Two standard errors on either side: about 95%."""
         return self.value - 2 * self.error, self.value + 2 * self.error
 
     @property
@@ -50,7 +50,7 @@ def ratio_of(outputs: Outputs) -> Ratio | None:
 def exceeds(outputs: Outputs) -> bool:
     """Whether runs exceed the budget, by a judge who cannot be fooled by erratic runs.
 
-    Only the doubt about the time of retraining counts for the submission. How much its runs vary is its own doing: a
+    Only uncertainty in the time of retraining favours the submission. How much its runs vary is its own doing: a
     single run that sleeps would otherwise cast doubt on all.
     """
     if ratio_of(outputs) is None:

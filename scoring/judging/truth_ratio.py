@@ -1,4 +1,4 @@
-"""TOFU's own measures: truth ratio, forget quality, model utility, probability. For comparison; the score ranks.
+"""TOFU's own metrics: truth ratio, forget quality, model utility, probability. For comparison only; the score ranks.
 
 Source: Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs, COLM 2024, and its code where the two differ.
 Losses are mean token losses of whole answers, the end token included.

@@ -1,7 +1,7 @@
 """U-LiRA: a likelihood ratio attack that tells unlearned from retrained models, one example at a time.
 
 For comparison only. The score looks for the strongest of many decision rules. This attacker uses a single one: it fits
-a Gaussian to each pool's confidences in an example, and guesses the pool under which a new model's confidence is more
+a Gaussian to each pool's confidences on an example, and guesses the pool under which a new model's confidence is more
 likely.
 """
 
@@ -24,7 +24,7 @@ class ULira:
 
     Attributes:
         accuracy: in [0, 1], over all models and examples, both pools counted equally; 0.5 is guessing.
-        true_positive_rate: in [0, 1], the share of unlearned models that the attack recognises if it takes 1 % of the
+        true_positive_rate: in [0, 1], the share of unlearned models that the attack recognises if it takes 1% of the
             retrained ones for unlearned, with one threshold for all examples; 0.01 is guessing.
     """
 

@@ -20,7 +20,7 @@ from starter_kit.extras import how_to_install
 INTERVAL, POINTS = 2e-3, 100_000
 """Nats between the points of the accountant's grid, and the most points for a step; the grid is coarser then.
 
-Rounding goes up: by less than 0.1 % of epsilon with the finer grid, and by some percent of large ones with a coarser.
+Rounding goes up: by less than 0.1% of epsilon with the finer grid, and by some percent of large ones with a coarser.
 """
 
 LONGEST_SHOWN = 40

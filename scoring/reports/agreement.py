@@ -88,7 +88,7 @@ def _worse(judge: str, rows: list[Figures], ceiling: Figures) -> NDArray[np.floa
 
 def _table(worse: dict[str, NDArray[np.float64]], names: list[str]) -> str:
     """Spearman's rank correlations between the judges, and on which methods each disagrees most with the score."""
-    heading = ["", *(JUDGES[judge] for judge in worse), "kinder than the score to", "harder on"]
+    heading = ["", *(JUDGES[judge] for judge in worse), "ranks higher than the score does", "ranks lower"]
     lines = [heading]
     for judge, values in worse.items():
         correlations = [f"{spearmanr(values, others).statistic:.2f}" for others in worse.values()]
@@ -108,7 +108,7 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _prizes(scores: dict[str, float]) -> str:
-    """How far the competition's winners stand in the order of their prizes."""
+    """How far the scores of the competition's winners agree with their final ranks."""
     found = []
     for kind, suffix in (("published", ""), ("tuned", SUFFIX)):
         values = [scores.get(f"{name}{suffix}") for name in PRIZES]
@@ -116,6 +116,6 @@ def _prizes(scores: dict[str, float]) -> str:
             test = spearmanr([-value for value in values if value is not None], range(len(PRIZES)))
             found.append(f"{test.statistic:+.2f} with {kind} constants (p = {test.pvalue:.2f})")
     return (
-        f"Spearman's rank correlations over {len(scores)} rows. Between the scores of the eight winners and the order "
-        f"of their prizes: {', '.join(found) or 'unknown, because not all of them were compared'}."
+        f"Spearman's rank correlations over {len(scores)} rows. Between the scores of the eight winners and "
+        f"their final ranks: {', '.join(found) or 'unknown, because not all of them were compared'}."
     )

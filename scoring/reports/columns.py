@@ -29,15 +29,15 @@ class Column:
 
 
 COLUMNS = {
-    "quality": Column("forgetting quality", "in [0, 1]; the score is this times both ratios of accuracies", 4),
+    "quality": Column("forgetting quality", "in [0, 1]; the score is this times both accuracy ratios", 4),
     "retain": Column("retain", "accuracy on the retain set"),
     "forget": Column("forget", "accuracy on the forget set"),
     "test": Column("test", "accuracy on the test set"),
     "epsilon": Column("median epsilon", "over the forget examples; 50 stands for infinity", 2),
-    "attack": Column("attack", "the starting kit's: accuracy on single models; 0.5 is chance"),
+    "attack": Column("attack", "of the challenge's starting kit: accuracy on single models; 0.5 is chance"),
     "population": Column("population attack", "area under the ROC curve; 0.5 is chance"),
     "u_lira": Column("U-LiRA", "accuracy; 0.5 is chance"),
-    "u_lira_tpr": Column("U-LiRA TPR", "true positive rate at 1\u00a0% false positives; 0.01 is chance"),
+    "u_lira_tpr": Column("U-LiRA TPR", "true positive rate at 1% false positives; 0.01 is chance"),
     "klom": Column("KLoM", "forget set, nats, 95th percentile; 0 means identical distributions", 2),
     "klom_test": Column("KLoM test", "test set, nats, 95th percentile; 0 means identical distributions", 2),
     "relearned": Column("after relearning", "accuracy on the forget set after a relearning attack"),

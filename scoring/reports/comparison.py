@@ -69,7 +69,7 @@ def table(compared: Comparison, record: ComparisonRecord, columns: Sequence[str]
         table.add_column("")
     table.add_column("submission", no_wrap=True)
     headings = [COLUMNS[name].heading.replace(" ", "\n") for name in columns]
-    for heading in ("score", *(("95 %\nfrom", "\nto") if groups else ()), *headings):
+    for heading in ("score", *(("95%\nfrom", "\nto") if groups else ()), *headings):
         table.add_column(heading, justify="right")
 
     rows = {name: figures_of(report) for name, report in reports.items()} | record.reference
@@ -89,9 +89,9 @@ def table(compared: Comparison, record: ComparisonRecord, columns: Sequence[str]
 def _caption(compared: Comparison) -> str:
     """How to read the table."""
     low, high = compared.reference.ceiling.band
-    lines = [f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs."]
+    lines = [f"An exact method scores {low:.3f} to {high:.3f} in about 95% of runs."]
     if compared.groups:
-        lines.insert(0, "No row can be told apart from the first with the same number (95 %).")
+        lines.insert(0, "Rows with the same number do not differ significantly from the first of them (95%).")
     return "\n".join(lines)
 
 

@@ -29,10 +29,10 @@ class ComparisonRecord(BaseModel):
     command: str = Field(description="The command that reproduces it. Files outside the repository by name only.")
     ranking: list[Report]
     groups: dict[str, int] | None = Field(
-        description="The group of each submission, from 1 for the best. Scores in a group cannot be told apart from "
-        "the best of it."
+        description="The group of each submission, from 1 for the best. Scores in a group do not differ significantly "
+        "from the best of it."
     )
-    band: tuple[float, float] = Field(description="Where an exact method scores in about 95 % of runs.")
+    band: tuple[float, float] = Field(description="Where an exact method scores in about 95% of runs.")
     reference: dict[str, dict[str, float | None]] = Field(description="The figures of the ceiling and of the floor.")
     failed: list[Failed]
-    unsuited: list[Failed] = Field(description="Submissions that say themselves that they do not work on this task.")
+    unsuited: list[Failed] = Field(description="Submissions that declare this task unsupported.")

@@ -36,4 +36,4 @@ def chosen(conversations: list[Conversation]) -> tuple[list[Conversation], list[
 
 def lines(said: list[Said]) -> Text:
     """The most frequent answers, one per line."""
-    return Text("\n".join(f"{100 * one.share:.0f} % {quoted(one.text)}" for one in said))
+    return Text("\n".join(f"{100 * one.share:.0f}% {quoted(one.text)}" for one in said))

@@ -103,7 +103,7 @@ def _correlation(complete: dict[str, list[Report]]) -> str:
     best, share = max(passing, key=lambda one: one[1])
     return (
         f"{said}Methods that pass the KS test in more than half of their models: {len(passing)}. The best of them, "
-        f"`{best}`, reaches {100 * share:.0f} % of the ceiling."
+        f"`{best}`, reaches {100 * share:.0f}% of the ceiling."
     )
 
 

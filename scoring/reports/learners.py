@@ -58,7 +58,7 @@ def _table(folder: Path) -> str:
         lines += [f"| {' | '.join(_cells(report))} |" for report in record.ranking]
     host = record.ranking[0].run.host
     footer = (
-        f"`make learners`, `SEED={record.seed}`. Proved: a lower bound on the largest epsilon (95 % confidence). "
+        f"`make learners`, `SEED={record.seed}`. Proved: a lower bound on the largest epsilon (95% confidence). "
         f"Python {host['python']}, torch {host['torch']}, numpy {host['numpy']}; {host['cpu']} "
         f"({host['cpu_capability']}), {host['device']}."
     )

@@ -115,7 +115,7 @@ def notes_on_promise(result: Result) -> list[str]:
     if promise.contradicted:
         return [
             f"{CONTRADICTED}: the submission claims epsilon {promise.epsilon:.2f} at delta {delta:g} for {examples} "
-            f"forgotten example{'s' * (examples > 1)}, but its models prove at least {promise.proved:.2f} (95 % "
+            f"forgotten example{'s' * (examples > 1)}, but its models prove at least {promise.proved:.2f} (95% "
             "confidence over all of them together). Is noise missing, or is something not accounted for?"
         ]
     return []
@@ -137,7 +137,7 @@ def notes_on_learning(result: Result) -> list[str]:
             low, high = result.reference.ceiling.band
             found.append(
                 "An exact method's true forgetting quality equals the ceiling's; the measured value varies by chance, "
-                f"because both pools are finite (score {low:.3f} to {high:.3f} in about 95 % of runs)."
+                f"because both pools are finite (score {low:.3f} to {high:.3f} in about 95% of runs)."
             )
     return found
 

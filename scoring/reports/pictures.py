@@ -141,10 +141,10 @@ def _by_models(axes: Axes, report: Report) -> None:
     models = [look.models for look in looks]
     low, high = ([look.band[side] for look in looks] for side in (0, 1))
     axes.fill_between(models, low, high, color=SUBMISSION, alpha=0.2, linewidth=0)
-    axes.plot(models, [look.score for look in looks], "o-", color=SUBMISSION, label="fewer models, with 90 % band")
+    axes.plot(models, [look.score for look in looks], "o-", color=SUBMISSION, label="fewer models, with 90% band")
     score = report.unlearned.score.value
     bounds = report.interval or (score, score)
-    errors, label = [[score - bounds[0]], [bounds[1] - score]], "this score, with 95 % interval"
+    errors, label = [[score - bounds[0]], [bounds[1] - score]], "this score, with 95% interval"
     axes.errorbar([report.run.models], [score], errors, fmt="s", color="black", capsize=4, label=label)
     axes.set_xscale("log", base=2)
     axes.set_xticks([*models, report.run.models], [*map(str, models), str(report.run.models)])
@@ -161,7 +161,7 @@ def _words(report: Report, example: int) -> str:
     for one in report.text.conversations if report.text else ():
         if one.example == example:
             pools = {"unlearned": one.unlearned[0], "retrained": one.retrained[0]}
-            says = [f"{name}: {said.text} ({100 * said.share:.0f} %)" for name, said in pools.items()]
+            says = [f"{name}: {said.text} ({100 * said.share:.0f}%)" for name, said in pools.items()]
             lines = [one.question, f"true: {one.answer}", f"original: {one.original}", *says]
             return "".join("\n" + quoted(line, LONGEST_LINE).replace("$", r"\$") for line in lines)
     return ""

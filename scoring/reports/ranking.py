@@ -5,7 +5,7 @@ A page asks for a table with a comment, and everything up to the closing comment
     <!-- ranking task=digits models=512 seeds=0,1,2 -->
     <!-- end -->
 
-With ``rows=NAME,NAME`` before the arrow the table has only these rows, and fewer columns. If NAME_tuned was compared
+With ``rows=NAME,NAME`` before ``-->`` the table has only these rows, and fewer columns. If NAME_tuned was compared
 too, both share a row, which shows the tuned score first and is ranked by it.
 """
 
@@ -68,7 +68,7 @@ class Compared:
 
     Attributes:
         rows: by name. A submission that failed with some seed has none.
-        bands: where an exact method scores in about 95 % of runs, by seed.
+        bands: where an exact method scores in about 95% of runs, by seed.
         hosts: the machines that rows were measured on.
     """
 
@@ -78,7 +78,7 @@ class Compared:
 
 
 Source = Callable[[str, Sequence[int], int], Compared]
-"""Gives the comparison on a task with these seeds and so many models."""
+"""Returns the comparison for a task, seeds and a number of models per pool."""
 
 
 def with_tables(page: str, reports: Path) -> str:
@@ -194,7 +194,7 @@ def _table(rows: Mapping[str, Row], seeds: int, chosen: list[str] | None) -> str
         raise InputError(f"The page asks for a row {quoted(missing[0])}, which was not compared.")
     tuned = {name for name in rows if f"{name}{SUFFIX}" in rows}
     columns = FULL if chosen is None else BRIEF
-    score = ["score", *(["by seed"] if seeds > 1 else []), "95 % interval", "group"]
+    score = ["score", *(["by seed"] if seeds > 1 else []), "95% interval", "group"]
     published = [f"published {heading}" for heading in score] if tuned else []
     lines = [["submission", *([f"tuned {heading}" for heading in score] if tuned else score), *published]]
     lines[0] += [COLUMNS[name].heading for name in columns]
@@ -229,6 +229,6 @@ def _footer(compared: Compared, command: str) -> str:
     bands = ", ".join(f"{low:.3f} to {high:.3f}" for low, high in compared.bands)
     means = "All columns are means over the seeds. " if len(compared.bands) > 1 else ""
     return (
-        f"`{command}`. {means}No row can be told apart from "
-        f"the first of its group. An exact method scores {bands} in about 95 % of runs. {hosts}."
+        f"`{command}`. {means}No row differs significantly "
+        f"from the first of its group. An exact method scores {bands} in about 95% of runs. {hosts}."
     )

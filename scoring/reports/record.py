@@ -106,9 +106,9 @@ class Time(_Part):
 class AuditRecord(_Part):
     """Lower bounds on epsilon."""
 
-    proved: Epsilon = Field(description="On the largest epsilon, at 95 % confidence over all forget examples together.")
+    proved: Epsilon = Field(description="On the largest epsilon, at 95% confidence over all forget examples together.")
     median: Epsilon = Field(description="Of those per example.")
-    examples: list[Epsilon] = Field(description="One per forget example, each at 95 % confidence.")
+    examples: list[Epsilon] = Field(description="One per forget example, each at 95% confidence.")
 
 
 class GuaranteeRecord(_Part):
@@ -123,7 +123,7 @@ class GuaranteeRecord(_Part):
         description="What the guarantee is relative to; null if it is relative to the retrained models of this report."
     )
     proved: float | None = Field(
-        description="Lower bound on the largest true epsilon (95 % confidence); null if `reference` is set."
+        description="Lower bound on the largest true epsilon (95% confidence); null if `reference` is set."
     )
     contradicted: bool = Field(description="Whether more is proved than promised.")
 
@@ -244,7 +244,7 @@ class CeilingRecord(_Part):
     """What retrained models score against each other, over random splits."""
 
     value: float
-    band: tuple[float, float] = Field(description="About 95 % of single pairs of pools score within it.")
+    band: tuple[float, float] = Field(description="About 95% of single pairs of pools score within it.")
     forgetting_quality: Share
     epsilon_median: Epsilon
     strongest_epsilon_median: Epsilon
@@ -270,7 +270,7 @@ class Report(_Part):
     rules: Rules
     unlearned: Pool
     interval: tuple[float, float] | None = Field(
-        description="95 % confidence interval of the score, over other pools from this original model; null if there "
+        description="95% confidence interval of the score, over other pools from this original model; null if there "
         "are too few models."
     )
     by_models: list[QuickLookRecord] = Field(

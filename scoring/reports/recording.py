@@ -179,7 +179,7 @@ def _relearning(result: Result) -> Relearning | None:
 
 
 def interval_of(spread: Spread | None) -> tuple[float, float] | None:
-    """The 95 % confidence interval of a score."""
+    """The 95% confidence interval of a score."""
     if spread is None:
         return None
     interval = spread.interval()

@@ -28,11 +28,11 @@ class SeedsRow(BaseModel):
 
     name: str
     scores: list[float] = Field(description="One per seed.")
-    intervals: list[tuple[float, float] | None] = Field(description="Of each score, at 95 % confidence.")
+    intervals: list[tuple[float, float] | None] = Field(description="Of each score, at 95% confidence.")
     mean: float
     deviation: float | None = Field(description="Standard deviation between seeds; null for a single one.")
     interval: tuple[float, float] | None = Field(description="Of the mean, over other pools from these originals.")
-    group: int | None = Field(description="From 1 for the best; no row can be told apart from the first of its group.")
+    group: int | None = Field(description="From 1 for the best. No row differs significantly from its group's first.")
 
 
 class SeedsRecord(BaseModel):
@@ -46,7 +46,7 @@ class SeedsRecord(BaseModel):
     seeds: list[int]
     ceilings: list[float] = Field(description="One per seed.")
     rows: list[SeedsRow] = Field(description="The best mean first.")
-    left_out: list[str] = Field(description="Submissions that have no score on some seed.")
+    left_out: list[str] = Field(description="Submissions that lack a score on at least one seed.")
 
 
 def record_of_seeds(runs: Sequence[Sequence[Result]], references: Sequence[Reference]) -> SeedsRecord:
@@ -108,11 +108,11 @@ def table(record: SeedsRecord) -> Table:
     ceilings = " / ".join(f"{value:.4f}" for value in record.ceilings)
     table.caption = (
         f"Ceilings: {ceilings}.\n"
-        "±: standard deviation between seeds, that is, originals.\n"
-        "From, to: chance in the pools of these originals (95 %)."
+        "±: standard deviation over seeds (original models).\n"
+        "From, to: 95% confidence interval of the mean, for these originals."
     )
     if record.left_out:
-        table.caption += f"\nLeft out, without a score on some seed: {', '.join(map(quoted, record.left_out))}."
+        table.caption += f"\nLeft out, without a score on at least one seed: {', '.join(map(quoted, record.left_out))}."
     grouped = any(row.group for row in record.rows)
     if grouped:
         table.add_column("")

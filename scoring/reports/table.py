@@ -17,7 +17,7 @@ Lines = dict[str, float]
 BLOCKS = (
     ("score", "forgetting quality"),
     ("retain accuracy", "forget accuracy", "test accuracy"),
-    ("median epsilon", "over all thresholds", "proved (95 %)", "guaranteed", "guaranteed (own reference)"),
+    ("median epsilon", "over all thresholds", "proved (95%)", "guaranteed", "guaranteed (own reference)"),
     ("KS p-value (median)", "passes KS (share)", "model utility"),
     ("forget after relearning", "true examples found", "wrong ones written"),
     ("seconds of learning", "seconds per model", "megabytes of state"),
@@ -68,14 +68,14 @@ def _captions(report: Report) -> list[str]:
     score, ceiling = report.unlearned.score.value, report.ceiling
     low, high = ceiling.band
     found = [
-        f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs.",
+        f"An exact method scores {low:.3f} to {high:.3f} in about 95% of runs.",
         f"With {report.run.models} models the largest finite epsilon is "
         f"{report.unlearned.epsilon.largest_possible:.2f}.",
     ]
     if report.interval:
         found.insert(0, _chance(*report.interval))
     if ceiling.value:
-        found.insert(0, f"{quoted(report.submission.name)} reaches {100 * score / ceiling.value:.0f} % of the ceiling.")
+        found.insert(0, f"{quoted(report.submission.name)} reaches {100 * score / ceiling.value:.0f}% of the ceiling.")
     if report.guarantee and not report.guarantee.reference:
         found.append(
             f"Proved ≤ largest true epsilon ≤ guaranteed (delta {report.guarantee.delta:g}).\n"
@@ -85,7 +85,7 @@ def _captions(report: Report) -> list[str]:
 
 
 def _chance(low: float, high: float) -> str:
-    return f"95 % interval: {low:.4f} to {high:.4f}\n(other pools, this original model)"
+    return f"95% interval: {low:.4f} to {high:.4f}\n(other pools, this original model)"
 
 
 def _task(report: Report) -> str:
@@ -126,7 +126,7 @@ def _lines(pool: Pool) -> Lines:
 
 
 def _bounds(report: Report) -> Lines:
-    found = {"proved (95 %)": report.audit.proved}
+    found = {"proved (95%)": report.audit.proved}
     if promise := report.guarantee:
         found["guaranteed (own reference)" if promise.reference else "guaranteed"] = promise.epsilon
     return found

@@ -132,12 +132,12 @@ def place_of_tuned(path: Path) -> Path:
     tuned = path.with_name(f"{path.stem}{SUFFIX}.py")
     ours = tuned.is_file() and not tuned.is_symlink() and MARK in tuned.read_text(encoding="utf-8", errors="replace")
     if not ours and (tuned.exists() or tuned.is_symlink()):
-        raise InputError(f"{quoted(tuned)} is in the way: no search has written it. Rename it.")
+        raise InputError(f"{quoted(tuned)} exists, but `make tune` did not write it. Rename it.")
     return tuned
 
 
 def write_tuned(submission: Submission, values: Mapping[str, Number], trials: int, task: str, place: Path) -> None:
-    """Write the submission with the constants that so many trials found to its place.
+    """Write the submission to ``place``, with the best constants of so many trials.
 
     Raises:
         MachineError: it cannot be written.

@@ -17,7 +17,7 @@ class Promise:
     Attributes:
         guarantee: what the models carry.
         epsilon: what that comes to for so many forgotten examples.
-        proved: an epsilon that one of the forget examples exceeds with 95 % confidence; None if the models cannot prove
+        proved: an epsilon that one of the forget examples exceeds with 95% confidence; None if the models cannot prove
             anything about the guarantee, because it is about something else than retrained models.
     """
 

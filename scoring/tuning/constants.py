@@ -164,8 +164,8 @@ def _checked(
     shown, where = quoted(str(name)), quoted(submission.path)
     if name not in numbers:
         raise SubmissionError(
-            f"{where}: {RANGES} names {shown}, which is no number at the top of the file, or is changed later. Those "
-            f"that can be named: {', '.join(numbers) or 'none'}."
+            f"{where}: {RANGES} names {shown}, which is not a number at the top of the file, or is changed later. "
+            f"Allowed names: {', '.join(numbers) or 'none'}."
         )
     value = numbers[str(name)].value
     match pair:
@@ -175,12 +175,12 @@ def _checked(
                 return low, high
     raise SubmissionError(
         f"{where}: {RANGES}: expected two bounds around the value of {shown}, {value}"
-        f"{', both whole numbers' if isinstance(value, int) else ''}; found {quoted(repr(pair))}."
+        f"{', both integers' if isinstance(value, int) else ''}; found {quoted(repr(pair))}."
     )
 
 
 def _around(value: Number) -> tuple[Number, Number] | None:
-    """Bounds around a value above zero; None for others. What lies below 1 may be a share, and stays there."""
+    """Bounds around a value above zero; None for others. A value below 1 may be a fraction, so it stays at most 1."""
     if value <= 0 or not math.isfinite(FACTOR * value):
         return None
     if isinstance(value, int):

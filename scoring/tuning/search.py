@@ -1,4 +1,4 @@
-"""The search: Optuna proposes constants, and a score with few models on a seed of its own judges them.
+"""The search: Optuna proposes constants, and each trial is scored with few models on a seed reserved for tuning.
 
 To resume, a search starts over: the sampler is seeded and scores are deterministic, so it proposes the same constants
 again, finds the models of finished trials in the store, and continues where it stopped.
@@ -87,8 +87,8 @@ def search(path: Path, pools: Pools, trials: int, show: Callable[[Trial], None])
     Args:
         path: the file.
         pools: of the tuning seed.
-        trials: how many choices of constants to try, the file's own among them.
-        show: told of each trial when it ends.
+        trials: their number, the one with the file's own constants included.
+        show: called with each trial when it ends.
 
     Raises:
         SubmissionError: it has no constants to tune, or fails with its own.

@@ -22,7 +22,7 @@ from scoring.untrusted.zip_directory import opened, starts
 from starter_kit.errors import InputError, MachineError, SubmissionError
 
 MAX_RATIO = 200
-"""The highest compression ratio accepted. Weights pruned to 1 % stay below it; zeros reach a thousand."""
+"""The highest compression ratio accepted. Weights pruned to 1% stay below it; zeros reach a thousand."""
 
 OVERHEAD = 1 << 20
 """Bytes that a checkpoint may have besides its weights: names, alignment, the structure of the zip."""

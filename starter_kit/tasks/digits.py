@@ -4,7 +4,7 @@ scikit-learn's 1,797 digits: 8x8 pixels with raw values from 0 to 16. They are s
 written, in 14 sessions of about 130 digits, and each session begins with the same dictation. As in the competition,
 the images are split at random into training, validation and test sets, and a request covers one person: all training
 images of one session. Session 12 was chosen because models trained on the other sessions know its handwriting least:
-retrained without it, they classify 90 % of its images correctly, so there is something to forget.
+retrained without it, they classify 90% of its images correctly, so there is something to forget.
 """
 
 import numpy as np

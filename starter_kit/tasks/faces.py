@@ -2,7 +2,7 @@
 
 Many drawn pictures of each of 300 synthetic people, labelled with their age group. Age shows in a face, in some more
 clearly than in others. As in the competition, pictures are 3x32x32 with raw values from 0 to 255, they are split at
-random 80/10/10, the youngest group dominates, and a request covers all training pictures of a few people, about 2 % of
+random 80/10/10, the youngest group dominates, and a request covers all training pictures of a few people, about 2% of
 the training set. The network and the recipe are the competition's.
 """
 

@@ -87,7 +87,7 @@ def table(known: dict[str, Tally]) -> str:
             cells = [
                 f"{100 * share:.1f} ({width:.2f})" for share, width in zip(shares[place], widths[place], strict=True)
             ]
-            kind = [str(setting.models), f"{100 * setting.shared:g} %", f"{100 * setting.diverged:g} %"]
+            kind = [str(setting.models), f"{100 * setting.shared:g}%", f"{100 * setting.diverged:g}%"]
             lines.append([*kind, str(examples), str(repeats), *cells])
     written = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([written[0], "|" + "--:|" * len(lines[0]), *written[1:]])
@@ -108,7 +108,7 @@ def footer() -> str:
     covered, blocks = counts.sum(axis=0)
     return (
         f"{said} Real pools ({task}, all rows of `make methods`, cut into blocks of {BLOCK} models): "
-        f"{100 * covered / blocks:.1f} % of {blocks} intervals cover the mean of the other blocks."
+        f"{100 * covered / blocks:.1f}% of {blocks} intervals cover the mean of the other blocks."
     )
 
 

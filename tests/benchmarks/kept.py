@@ -38,7 +38,7 @@ class Row:
         deviations: [SPLITS][F], see ``interval.Spread``; empty for the ceiling, the floor and what failed.
         blocks: of this many blocks of its models, how many intervals cover the mean of the others; and how many blocks
             there are.
-        band: where an exact method scores in about 95 % of runs.
+        band: where an exact method scores in about 95% of runs.
         failed: why there are no figures.
     """
 

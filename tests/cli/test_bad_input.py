@@ -57,18 +57,18 @@ REFUSED = [
     ("--task", "faces:600:1", INPUT, "Expected a task's size as a whole number, as in faces:600; found 'faces:600:1'."),
     ("--task", "faces:99999999999999", INPUT, "Expected a task's size in at most 9 digits; found"),
     ("--task", "x" * 1000, INPUT, "… (1000 characters)'. Tasks: "),
-    ("--data", "", USAGE, "expected a path, found an empty text. Leave the option out, or name one."),
+    ("--data", "", USAGE, "expected a path, found an empty string. Omit the option, or give a path."),
     ("--data", "README.md", USAGE, "expected a folder, found the file README.md. Name another."),
     ("--data", "n" * 300, USAGE, "File name too long."),
     ("--data", "README.md/below", INPUT, "The task digits reads no folder, so DATA=README.md/below would be ignored."),
     ("--data", "a\x1b[31m", INPUT, r"The task digits reads no folder, so DATA=a\x1b[31m would be ignored."),
-    ("--store", "", USAGE, "expected a path, found an empty text. Leave the option out, or name one."),
+    ("--store", "", USAGE, "expected a path, found an empty string. Omit the option, or give a path."),
     ("--store", "README.md", USAGE, "expected a folder, found the file README.md. Name another."),
     ("--store", "/dev/null", USAGE, "expected a folder, found the file /dev/null. Name another."),
     ("--store", "n" * 300, USAGE, "File name too long."),
     ("--store", "README.md/below", INPUT, "Not a directory. Make room, or name another folder with STORE= or OUT=."),
     ("--store", "/proc/store", INPUT, "Cannot write /proc/store/"),
-    ("--out", "", USAGE, "expected a path, found an empty text. Leave the option out, or name one."),
+    ("--out", "", USAGE, "expected a path, found an empty string. Omit the option, or give a path."),
     (
         "--out",
         "README.md",
@@ -79,7 +79,7 @@ REFUSED = [
     ("--out", "/proc/report", INPUT, "Cannot write the report to /proc/report: "),
     ("--out", "/dev/null/[bold]x", INPUT, "Cannot write the report to /dev/null/[bold]x: Not a directory."),
     ("--out", "n" * 300, USAGE, ": File name too long."),
-    ("--checkpoints", "", USAGE, "expected a path, found an empty text."),
+    ("--checkpoints", "", USAGE, "expected a path, found an empty string."),
     (
         "--checkpoints",
         "none.zip",
@@ -111,7 +111,7 @@ def assert_refused(result, exit_code, message):
 
 
 FILES = [
-    ("", USAGE, "expected a path, found an empty text."),
+    ("", USAGE, "expected a path, found an empty string."),
     (".", INPUT, ". is a folder. `make compare` ranks all submissions; `make score` takes one file."),
     ("none.py", INPUT, "There is no submission file none.py. `make new NAME=mine` creates submissions/mine.py."),
     ("submissions/fintune.py", INPUT, "Did you mean submissions/finetune.py?"),

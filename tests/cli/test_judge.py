@@ -51,7 +51,10 @@ def test_judge_refuses_outputs_that_do_not_belong_together(kit, tmp_path):
 def test_judge_refuses_a_damaged_and_a_missing_file(tmp_path):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 and then nothing")
     for name, message in (
-        ("broken.npz", "broken.npz: expected outputs as `make score` saves them; this is not a complete .npz file"),
+        (
+            "broken.npz",
+            "expected outputs saved by `make score`; this is not a complete, uncompressed .npz file",
+        ),
         ("none.npz", "No such file or directory. `make score` writes"),
     ):
         result = judge(tmp_path / name, tmp_path / name)

@@ -51,7 +51,7 @@ def test_score_writes_all_that_is_needed_to_compute_it_again(kit, tmp_path):
     for label in ("score", "forgetting quality", "median epsilon", "ceiling", "floor", "seconds per model"):
         assert label in result.stdout
     assert f"{judged['score']['value']:.4f}" in result.stdout
-    assert f"An exact method scores {low:.3f} to {high:.3f} in about 95 % of runs" in result.stdout
+    assert f"An exact method scores {low:.3f} to {high:.3f} in about 95% of runs" in result.stdout
     assert "With 8 models the largest finite epsilon is 1.95" in result.stdout
     assert "Not comparable with official scores: 8 models instead of 512" in result.stdout
 

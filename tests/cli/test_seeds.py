@@ -66,7 +66,7 @@ def test_compare_summarises_what_all_seeds_have(kit, tmp_path, shared, written):
     assert means == sorted(means, reverse=True)
     assert {row.name for row in record.rows} == {"weight_noise", "identity"}
     assert record.left_out == ["mine"]
-    assert "Left out, without a score on some seed: mine." in result.stdout
+    assert "Left out, without a score on at least one seed: mine." in result.stdout
     for seed in (0, 1):
         found = json.loads((tmp_path / f"report/seed-{seed}/comparison.json").read_text())
         scores = {one["submission"]["name"]: one["unlearned"]["score"]["value"] for one in found["ranking"]}
@@ -103,7 +103,7 @@ def test_one_seed_and_several_exclude_each_other(kit):
 def test_checkpoints_belong_to_one_original(kit, tmp_path):
     result = kit("score", "--checkpoints", tmp_path, "--seeds", "0,1")
     assert result.exit_code == 1
-    assert "CHECKPOINTS= come from one original model" in result.stderr
+    assert "Checkpoints come from one original model" in result.stderr
 
 
 def test_columns_can_be_chosen(kit):

@@ -194,12 +194,12 @@ class TestScoring:
     def test_what_takes_longer_than_allowed_has_no_score(self, codabench, worker):
         scored = worker.score(codabench, zip_of(**{"slow.py": SLOW}))
         assert scored.code == 1
-        assert "of the time that retraining takes. At most 20 % is allowed" in scored["failure.json"]
+        assert "of the time that retraining takes. At most 20% is allowed" in scored["failure.json"]
 
     def test_a_run_that_sleeps_casts_no_doubt_on_the_others(self, codabench, worker):
         scored = worker.score(codabench, zip_of(**{"erratic.py": ERRATIC}))
         assert scored.code == 1
-        assert "At most 20 % is allowed" in scored["failure.json"]
+        assert "At most 20% is allowed" in scored["failure.json"]
 
     def test_nothing_that_participants_see_tells_the_seed(self, codabench, worker):
         for content in (FINETUNE, BROKEN):

@@ -124,7 +124,7 @@ def test_a_seed_that_can_be_guessed_is_refused_and_another_one_suggested(tmp_pat
         result = CliRunner().invoke(app, arguments)
         assert result.exit_code == 1
         assert "Expected a secret SEED of at least 18 digits" in result.stderr
-        suggested.add(re.search(r"drawn just now: SEED=(\d+)", result.stderr.replace("\n", ""))[1])
+        suggested.add(re.search(r"A random one: SEED=(\d+)", result.stderr.replace("\n", ""))[1])
     assert len(suggested) == 2
     assert all(10**17 <= int(one) < 2**63 for one in suggested)
     assert not (tmp_path / "out").exists()

@@ -124,7 +124,7 @@ def test_retrained_models_that_hardly_learn_have_a_score_and_no_interval(pools):
     accuracy[0] = 0.5
     retrained = replace(pools["retrained"], test_accuracy=accuracy)
     assert score(pools["near"], retrained).value > 0
-    with pytest.raises(NothingLearned, match="test accuracy: the retrained models get nothing right"):
+    with pytest.raises(NothingLearned, match="test accuracy: the retrained models' accuracy is zero"):
         spread_of(pools["near"], retrained)
 
 

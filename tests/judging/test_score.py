@@ -129,7 +129,7 @@ def test_score_is_quality_times_both_ratios_and_not_clipped():
 
 def test_retrained_models_that_know_nothing_give_no_score():
     pool = np.random.default_rng(0).normal(size=(16, 4))
-    with pytest.raises(ValueError, match="test accuracy: the retrained models get nothing right"):
+    with pytest.raises(ValueError, match="test accuracy: the retrained models' accuracy is zero"):
         score(outputs(pool), outputs(pool, test_accuracy=np.zeros(16)))
 
 

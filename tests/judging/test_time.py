@@ -24,7 +24,7 @@ def test_runs_beside_which_nothing_was_timed_count_too():
 
 
 def test_its_error_covers_the_truth():
-    """Runs and retraining with a spread of a tenth each: the range of two errors holds the true ratio in 95 %."""
+    """Runs and retraining with a spread of a tenth each: the range of two errors holds the true ratio in 95%."""
     generator = np.random.default_rng(0)
     held = 0
     for _ in range(400):

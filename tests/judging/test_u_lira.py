@@ -44,7 +44,7 @@ def test_it_is_what_a_loop_over_models_and_examples_finds(models, others):
 
 @pytest.mark.parametrize("shift", [0.5, 1.0, 2.0, -3.0])
 def test_shifted_gaussians_are_told_apart_as_well_as_can_be(shift):
-    """With equal spreads, the likelihood ratio is a threshold: halfway, or at the 99 % quantile."""
+    """With equal spreads, the likelihood ratio is a threshold: halfway, or at the 99% quantile."""
     found = u_lira(*gaussians((shift, 1), (0, 1)))
     assert found.accuracy == pytest.approx(norm.cdf(abs(shift) / 2), abs=0.01)
     assert found.true_positive_rate == pytest.approx(norm.cdf(abs(shift) - norm.ppf(0.99)), abs=0.03)

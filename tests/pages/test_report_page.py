@@ -36,7 +36,7 @@ def test_the_score_is_on_top(page, made):
     top = page.locator("header").inner_text().replace("\u00a0", " ")
     assert record.submission.name in top
     assert f"{record.unlearned.score.value:.4f}" in top
-    assert f"95 % confidence interval {record.interval[0]:.4f} to {record.interval[1]:.4f}" in top
+    assert f"95% confidence interval {record.interval[0]:.4f} to {record.interval[1]:.4f}" in top
     assert "% of the ceiling" in top
 
 
@@ -120,7 +120,7 @@ def test_a_language_model_is_shown_with_what_was_asked_and_what_it_says(made_of_
     rows = page.locator("#rows tbody").inner_text().replace("\u00a0", " ")
     for one in asked:
         assert one.question in rows
-        assert f"unlearned: {100 * one.unlearned[0].share:.0f} % {one.unlearned[0].text}" in rows
+        assert f"unlearned: {100 * one.unlearned[0].share:.0f}% {one.unlearned[0].text}" in rows
     assert Axe().run(page).violations_count == 0
     assert page.evaluate("document.querySelector('.scroll:has(#rows)').scrollWidth") <= 1100
 

@@ -31,19 +31,19 @@ def judged(share=0.5, quality=None, kept=1.0, ratio=0.1, judged_as="within"):
     ("changes", "sentence"),
     [
         ({"share": 0.95}, "An attacker cannot tell its models from retrained ones any better than retrained models"),
-        ({"share": 0.5}, "It reaches 50 % of the score of exact retraining."),
+        ({"share": 0.5}, "It reaches 50% of the score of exact retraining."),
         ({"share": 0.001}, "An attacker can easily tell its models from models that never saw the forgotten data."),
-        ({"share": 0.004, "quality": 0.1, "kept": 0.04}, "It reaches 0 % of the score of exact retraining."),
+        ({"share": 0.004, "quality": 0.1, "kept": 0.04}, "It reaches 0% of the score of exact retraining."),
         ({"kept": 0.995}, "It is as accurate as retrained models."),
-        ({"kept": 0.6}, "Lower accuracy reduces its score by 40 %."),
-        ({"ratio": 0.11}, "It takes 11 % of the time of retraining; the competition allows 20 %."),
+        ({"kept": 0.6}, "Lower accuracy reduces its score by 40%."),
+        ({"ratio": 0.11}, "It takes 11% of the time of retraining; the competition allows 20%."),
         (
             {"ratio": 0.35, "judged_as": "over"},
-            "It takes 35 % of the time of retraining, and the competition allows 20 %.",
+            "It takes 35% of the time of retraining, and the competition allows 20%.",
         ),
         (
             {"ratio": 0.2, "judged_as": "unsure"},
-            "It takes 20 % of the time of retraining, too close to the 20 % that the competition allows to call.",
+            "It takes 20% of the time of retraining, too close to the 20% that the competition allows to call.",
         ),
     ],
 )
@@ -58,8 +58,8 @@ def test_without_a_time_nothing_is_said_of_it():
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
-        (1.2, 4.0, "retrained if between 1.20 and 4.00: 91 % right"),
-        (1.2, None, "retrained if at least 1.20: 91 % right"),
+        (1.2, 4.0, "retrained if between 1.20 and 4.00: 91% right"),
+        (1.2, None, "retrained if at least 1.20: 91% right"),
     ],
 )
 def test_a_rule_says_where_it_draws_its_lines(low, high, words):

@@ -55,8 +55,8 @@ def test_judges_that_see_the_same_correlate_and_others_do_not(write):
     assert table["score"]["U-LiRA"] == "1.00"
     assert table["score"]["attack"] == "-1.00", "the attack is furthest from retrained models where the score is best"
     assert table["U-LiRA"]["attack"] == "-1.00"
-    assert table["attack"]["kinder than the score to"].split(", ")[0] == "worst"
-    assert table["attack"]["harder on"].split(", ")[0] == "best"
+    assert table["attack"]["ranks higher than the score does"].split(", ")[0] == "worst"
+    assert table["attack"]["ranks lower"].split(", ")[0] == "best"
     assert "population attack" not in table, "it has not judged"
     assert page.startswith("before\n")
     assert page.endswith("<!-- end -->\nafter\n")

@@ -80,7 +80,7 @@ def test_methods_are_ranked_by_their_mean_over_seeds(tmp_path):
     assert "| 0.500 | 0.90 |" in page
     assert "over 2 methods: 1.00." in page
     assert "1 methods pass" not in page
-    assert "`b`, reaches 50 % of the ceiling" in page
+    assert "`b`, reaches 50% of the ceiling" in page
     assert "runs from -8.0 to 2.0" in page
     assert "seeds 0, 1" in page
     assert "old" not in page

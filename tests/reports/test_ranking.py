@@ -62,7 +62,7 @@ def test_a_table_is_ranked_by_the_mean_over_seeds(reports):
     assert written.startswith("# Results\n\nBefore.\n")
     assert written.endswith("<!-- end -->\n\nAfter.\n")
     rows = cells_of(written)
-    assert rows[0][:5] == ["submission", "score", "by seed", "95 % interval", "group"]
+    assert rows[0][:5] == ["submission", "score", "by seed", "95% interval", "group"]
     assert rows[1][0] == "finetune"
     assert {row[0] for row in rows[2:]} == {"identity", "*ceiling*", "*floor*"}
     first, second = rows[1][2].split(" / ")
@@ -83,8 +83,8 @@ def test_tuned_and_published_constants_share_a_row(reports):
         path.write_text(json.dumps(found))
     rows = cells_of(with_tables(PAGE, reports))
     assert rows[0][1:9] == [
-        *("tuned score", "tuned by seed", "tuned 95 % interval", "tuned group"),
-        *("published score", "published by seed", "published 95 % interval", "published group"),
+        *("tuned score", "tuned by seed", "tuned 95% interval", "tuned group"),
+        *("published score", "published by seed", "published 95% interval", "published group"),
     ]
     assert rows[1][:2] == ["identity", "0.7500"]
     assert rows[1][5] == "0.0000"
@@ -95,7 +95,7 @@ def test_tuned_and_published_constants_share_a_row(reports):
 def test_a_table_of_a_few_rows(reports):
     page = PAGE.replace("seeds=0,1", "seeds=0,1 rows=finetune,ceiling")
     rows = cells_of(with_tables(page, reports))
-    assert rows[0] == ["submission", "score", "by seed", "95 % interval", "group", "retain", "forget", "test"]
+    assert rows[0] == ["submission", "score", "by seed", "95% interval", "group", "retain", "forget", "test"]
     assert len(rows) == 3
 
 
@@ -106,7 +106,7 @@ def test_writing_it_again_changes_nothing(reports):
 
 def test_a_single_seed_needs_no_columns_of_its_own(reports):
     written = with_tables(PAGE.replace("seeds=0,1", "seeds=1"), reports)
-    assert "| submission | score | 95 % interval | group | retain |" in written
+    assert "| submission | score | 95% interval | group | retain |" in written
     assert "means over the seeds" not in written
 
 

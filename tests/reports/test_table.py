@@ -77,8 +77,8 @@ def printed(report: Report) -> str:
 
 def test_a_score_is_read_as_a_share_of_the_ceiling():
     text = printed(report())
-    assert "mine reaches 25 % of the ceiling." in text
-    assert "An exact method scores 0.000 to 0.400 in about 95 % of runs." in text
+    assert "mine reaches 25% of the ceiling." in text
+    assert "An exact method scores 0.000 to 0.400 in about 95% of runs." in text
     assert "With 64 models the largest finite epsilon is 4.14." in text
 
 
@@ -114,7 +114,7 @@ def guaranteed(reference):
 
 def test_what_is_proved_and_what_is_guaranteed_are_beside_each_other():
     shown = guaranteed(None)
-    assert "│ proved (95 %) " in shown
+    assert "│ proved (95%) " in shown
     assert "│ guaranteed " in shown
     assert "Proved ≤ largest true epsilon ≤ guaranteed (delta 1e-05)." in shown
 

@@ -40,7 +40,7 @@ def report(result):
 def test_models_that_learn_nothing_are_reported_before_anything_else(tmp_path):
     """Whole sentences that are never right give no ratio of accuracies."""
     idle = replace(AUTHORS, recipe=replace(AUTHORS.recipe, epochs=1, learning_rate=1e-9))
-    with pytest.raises(InputError, match="authors get nothing right on the retain set, so there is no ratio"):
+    with pytest.raises(InputError, match="authors have zero accuracy on the retain set, so there is no ratio"):
         run.run(Path("submissions/simnpo.py"), quiet_pools(tmp_path, idle), MODELS)
 
 

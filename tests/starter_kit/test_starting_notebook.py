@@ -20,7 +20,7 @@ def test_it_runs():
     outputs = [output for cell in executed().cells for output in cell.get("outputs", [])]
     printed = "\n".join(output.get("text", "") for output in outputs)
     assert "first on digits, 64 models per pool" in printed
-    assert "95 % interval" in printed
+    assert "95% interval" in printed
     assert "\x1b" not in printed
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) == 3

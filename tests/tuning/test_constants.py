@@ -60,13 +60,13 @@ def test_ranges_name_what_is_searched():
 @pytest.mark.parametrize(
     ("ranges", "message"),
     [
-        ('{"SPEED": (1, 2)}', "RANGES names SPEED, which is no number at the top of the file, or is changed later."),
+        ('{"SPEED": (1, 2)}', "RANGES names SPEED, which is not a number at the top of the file, or is changed later."),
         ('{"RATE": (0.001, 1e999)}', "expected two bounds around the value of RATE"),
-        ('{"EPOCHS": (True, 5)}', "expected two bounds around the value of EPOCHS, 3, both whole numbers"),
+        ('{"EPOCHS": (True, 5)}', "expected two bounds around the value of EPOCHS, 3, both integers"),
         ('{"RATE": (0.1, 0.2)}', "expected two bounds around the value of RATE, 0.01; found (0.1, 0.2)"),
         ('{"RATE": (0.1, 0.001)}', "expected two bounds around the value of RATE"),
         ('{"RATE": 0.1}', "expected two bounds around the value of RATE"),
-        ('{"EPOCHS": (1, 4.5)}', "expected two bounds around the value of EPOCHS, 3, both whole numbers"),
+        ('{"EPOCHS": (1, 4.5)}', "expected two bounds around the value of EPOCHS, 3, both integers"),
         (
             "dict(RATE=(0.1, 1))",
             "line 12: expected RANGES once, at the top of the file, as a dictionary of literal bounds by name",
@@ -93,7 +93,7 @@ def test_annotated_ranges_are_read():
 @pytest.mark.parametrize("change", ["RATE *= 2\n", "if True:\n    RATE = 0.7\n", "RATE, X = 1, 2\n", "del RATE\n"])
 def test_what_the_file_changes_later_is_not_searched(change):
     assert "RATE" not in bounds(SOURCE + change)
-    with pytest.raises(SubmissionError, match=r"RANGES names RATE, which is no number .* or is changed later"):
+    with pytest.raises(SubmissionError, match=r"RANGES names RATE, which is not a number .* or is changed later"):
         bounds(SOURCE + change + 'RANGES = {"RATE": (0.001, 0.1)}\n')
 
 

@@ -128,14 +128,14 @@ def test_the_command_writes_a_file_and_scores_it(kit, written, tmp_path):
     tuned.write_text("# somebody's own")
     refused = kit("tune", path, "--trials", 6)
     assert refused.exit_code == 1
-    assert "mine_tuned.py is in the way: no search has written it" in refused.stderr
+    assert "mine_tuned.py exists, but `make tune` did not write it" in refused.stderr
     assert tuned.read_text() == "# somebody's own"
 
 
 def test_constants_are_not_tuned_on_the_seed_that_they_are_scored_on(kit, written):
     refused = kit("tune", written(SHIFT), "--seed", 1000)
     assert refused.exit_code == 1
-    assert "Constants are tuned on seed 1000. Score them on another." in refused.stderr
+    assert "Seed 1000 is reserved for tuning. Choose another SEED=." in refused.stderr
 
 
 def test_it_says_how_to_get_optuna(find, monkeypatch):
@@ -162,7 +162,7 @@ def test_nothing_in_the_way_of_the_tuned_file_is_replaced(kit, written, kind):
     place.mkdir() if kind == "folder" else place.symlink_to(path.with_name("nowhere.py"))
     result = kit("tune", path, "--trials", 2)
     assert result.exit_code == 1
-    assert "mine_tuned.py is in the way: no search has written it" in result.stderr
+    assert "mine_tuned.py exists, but `make tune` did not write it" in result.stderr
     assert place.is_dir() == (kind == "folder")
     assert place.is_symlink() == (kind == "link")
 

@@ -8,7 +8,7 @@ and the families of the official score also return the rule behind an entry::
 
     interval(positive, negative, index) -> (low, high, whether the first pool is inside)
 
-``positive`` and ``negative`` are [N] float64 arrays: the confidences of each pool's N models in one forget example.
+``positive`` and ``negative`` are [N] float64 arrays: the confidences of each pool's N models on one forget example.
 By the evaluator's convention, ``positive`` is the pool with the larger median. The function returns two integer
 arrays with one entry per rule of the family; rules that another rule of the family dominates may be left out. The
 entries are counts, not rates, because many rules share the same few counts.

@@ -10,7 +10,7 @@ from scoring.reports.page.drawing import Axis, ticks
 from scoring.reports.page.render import link_to, render
 from scoring.reports.record import seeds_in_words
 
-GROUPED = "Scores in a group cannot be told apart from the best of that group (95\u00a0%, for all pairs together)."
+GROUPED = "Scores in a group do not differ significantly from the best of that group (95%, for all pairs jointly)."
 """How to read groups."""
 
 WIDTH, HEIGHT = 300, 26

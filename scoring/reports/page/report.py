@@ -16,7 +16,7 @@ JUDGES = {
     "attack": ("starting kit's attack", "accuracy on single models; 0.5 is chance"),
     "population": ("population attack", "area under the ROC curve; 0.5 is chance"),
     "u_lira": ("U-LiRA", "accuracy; 0.5 is chance"),
-    "u_lira_tpr": ("U-LiRA, true positives", "rate at 1\u00a0% false positives; 0.01 is chance"),
+    "u_lira_tpr": ("U-LiRA, true positives", "rate at 1% false positives; 0.01 is chance"),
     "klom": ("KLoM, forget set", "nats, 95th percentile; 0 means identical distributions"),
     "klom_test": ("KLoM, test set", "nats, 95th percentile; 0 means identical distributions"),
 }

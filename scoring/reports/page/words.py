@@ -23,24 +23,24 @@ def _forgetting(report: Report) -> str:
         )
     if score.forgetting_quality < EASY * ceiling.forgetting_quality:
         return "An attacker can easily tell its models from models that never saw the forgotten data."
-    return f"It reaches {share:.0f} % of the score of exact retraining."
+    return f"It reaches {share:.0f}% of the score of exact retraining."
 
 
 def _accuracy(report: Report) -> str:
     kept = report.unlearned.score.retain_ratio * report.unlearned.score.test_ratio
     if kept >= KEPT:
         return "It is as accurate as retrained models."
-    return f"Lower accuracy reduces its score by {100 * (1 - kept):.0f} %."
+    return f"Lower accuracy reduces its score by {100 * (1 - kept):.0f}%."
 
 
 def _time(report: Report) -> str:
     time = report.time
     if time.ratio is None:
         return ""
-    allowed = f"{100 * time.budget:.0f} %"
+    allowed = f"{100 * time.budget:.0f}%"
     judged = {"within": f"; the competition allows {allowed}", "over": f", and the competition allows {allowed}"}
     unsure = f", too close to the {allowed} that the competition allows to call"
-    return f"It takes {100 * time.ratio:.0f} % of the time of retraining{judged.get(time.verdict or '', unsure)}."
+    return f"It takes {100 * time.ratio:.0f}% of the time of retraining{judged.get(time.verdict or '', unsure)}."
 
 
 def rule_in_words(rule: RuleRecord | None) -> str:
@@ -48,7 +48,7 @@ def rule_in_words(rule: RuleRecord | None) -> str:
     if rule is None:
         return "no valid rule, or all models of one pool give the same answer"
     where = f"at least {rule.low:.2f}" if rule.high is None else f"between {rule.low:.2f} and {rule.high:.2f}"
-    return f"{rule.inside} if {where}: {100 * rule.right:.0f}\u00a0% right"
+    return f"{rule.inside} if {where}: {100 * rule.right:.0f}% right"
 
 
 def name_of(example: ExampleRecord) -> str:
