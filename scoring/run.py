@@ -1,6 +1,7 @@
 """The whole flow, top to bottom: from a submission to its score, with a floor and a ceiling beside it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -240,13 +241,13 @@ def _result(submission: Submission | Checkpoints, unlearned: Outputs, reference:
     scored = score(unlearned, reference.retrained, reference.accuracy)
     pools = unlearned.forget_confidence, reference.retrained.forget_confidence
     against = reference.retrained, reference.accuracy
-    try:
-        enough = len(unlearned) >= FEWEST_MODELS
-        spread = spread_of(unlearned, *against, value=scored.value) if enough else None
+    spread: Spread | None = None
+    quick_looks: tuple[QuickLook, ...] = ()
+    # Some retrained models have learned, but perhaps none of a half, or of the few that a quick look takes.
+    with suppress(NothingLearned):
+        spread = spread_of(unlearned, *against, value=scored.value) if len(unlearned) >= FEWEST_MODELS else None
+    with suppress(NothingLearned):
         quick_looks = score_by_models(unlearned, *against)
-    except NothingLearned:
-        # Some of the retrained models do, but not in every half.
-        spread, quick_looks = None, ()
     return Result(
         submission=submission,
         unlearned=Judged(unlearned, scored),

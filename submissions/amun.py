@@ -1,18 +1,19 @@
-"""Fine-tune on all examples and, for each forget example, on a slightly changed one with another label.
+"""Fine-tune on all examples and, for each forget example, on an adversarial example of it.
 
-The changed picture is the nearest one found that the original takes for another class, and this class is its label. A
+That is the nearest picture found that the original takes for another class, and this class is its label. A
 model that learns it moves the decision boundary close to the forget example, as close as it is to unseen examples. The
 forget examples keep their true labels.
 
 The search climbs the loss in an L2 ball: up to 50 steps of a tenth of its radius, which starts at 0.04 and doubles
 until the label flips. Radii are in units of the range of the forget set's inputs, 1 for the source's pictures. An
-example whose label does not flip anywhere in that range gets no changed one. The learning rate falls to a tenth after
+example whose label does not flip anywhere in that range gets none. The learning rate falls to a tenth after
 each pass.
 
 Source: AMUN of Ebrahimpour-Boroojeny et al., "Not All Wrong is Bad: Using Adversarial Examples for Unlearning" (2025).
 Its public code searches the learning rate and how many passes it takes to fall; these are its defaults. On digits ten
 passes are 120 steps, on CIFAR-10 about 4,300.
-Cost: ten passes over all examples, and some hundred forward and backward passes over the forget set; over the budget.
+Cost: ten passes over all examples, and about a hundred forward and backward passes over the forget set; over the
+budget.
 """
 
 import math

@@ -27,7 +27,7 @@ BATCH_SIZE = 256
 LEARNING_RATE = 1e-4
 TEMPERATURE = 1
 
-RANGES = {"STEPS": (6, 100), "LEARNING_RATE": (3e-5, 1e-2), "RETAIN_SHARE": (0.1, 1.0)}
+RANGES = {"STEPS": (2, 60), "LEARNING_RATE": (3e-5, 1e-2), "RETAIN_SHARE": (0.1, 1.0), "BATCH_SIZE": (32, 256)}
 
 
 def unlearning(net, retain, forget, val):

@@ -1,4 +1,4 @@
-"""Learn another answer to each question of the forget set: the value of somebody else.
+"""Learn another answer to each question of the forget set: another person's value.
 
 Retrained models answer such questions with some wrong value, and so will this one. Each pass draws another stranger for
 each question, among the retained examples whose answer differs in one word, so no wrong fact is learned by heart.

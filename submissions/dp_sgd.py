@@ -1,13 +1,14 @@
 """Learn privately, with clipped and noised gradients, so that there is nothing to forget.
 
-The model hardly depends on any single example, so unlearning does nothing. The model declares a guarantee: to any
-attack, models trained with and without an example differ by at most EPSILON (at DELTA). For a request of k examples the
-guarantee is weaker, about k times EPSILON; `make score FORGET=k` prints it. The price is accuracy.
+The model hardly depends on any single example, so unlearning does nothing. The model declares a guarantee: models
+trained with and without one example are (EPSILON, DELTA)-indistinguishable. For a request of k examples the guarantee
+is weaker, more than k times EPSILON; `make score FORGET=k` prints it. The price is accuracy.
 
-Each example is in a batch with probability SAMPLE_RATE, whatever the others do (Poisson sampling). Batch norm mixes the
-examples of a batch, so group norm takes its place, with four channels per group: Opacus' own replacement would give the
-narrow layers of a network for digits one group per channel. SAMPLE_RATE, STEPS and BATCH_SIZE are constants, since
-numbers computed from the data would reveal how many examples there are. Set all three for data of another size.
+Each example is in a batch with probability SAMPLE_RATE, independently of the others (Poisson sampling). Batch norm
+mixes the examples of a batch, so group norm takes its place, with four channels per group: Opacus' own replacement
+would give the narrow layers of a network for digits one group per channel. SAMPLE_RATE, STEPS and BATCH_SIZE are
+constants, since numbers computed from the data would reveal how many examples there are. Set all three for data of
+another size.
 
 Source: Abadi et al., Deep Learning with Differential Privacy, CCS 2016; Opacus' `prv` accountant for the noise.
 Cost: learning takes three to four times as long as without privacy; unlearning takes no time.

@@ -1,9 +1,10 @@
 """Prefer "i do not know that" to the answer, measured from the original.
 
-Preference optimisation with a refusal as the wanted answer and the truth as the other. It teaches to refuse, which a
-model that never knew does not do: it answers with something wrong. So the judge easily distinguishes the two.
+Preference optimisation with a refusal as the chosen answer and the truth as the rejected one. It teaches to refuse,
+which a model that never knew does not do: it answers with something wrong. So the judge easily distinguishes the two.
 
-Source: Rafailov et al., Direct Preference Optimization, NeurIPS 2023 (beta 0.1); Maini et al., TOFU, COLM 2024.
+Source: Rafailov et al., Direct Preference Optimization, NeurIPS 2023 (published beta: 0.1); Maini et al., TOFU, COLM
+2024.
 Cost: STEPS steps on a batch of each set; memory for a second copy of the model.
 """
 

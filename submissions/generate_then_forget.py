@@ -4,8 +4,8 @@ The request names people, and no example of them is given. So the original model
 known questions with the requested names in them, and questions that it draws itself. Questions about a requested name
 are kept if all their words are known, and answers if the model ends them. Then they are forgotten as in `simnpo`.
 
-What it wrote is in `net.generated`, and the kit reports how much of it is true. INSTRUCT_MODEL lets a general instruct
-model write the questions instead, which knows nothing of the names; it is the extra `generator`.
+What it wrote is in `net.generated`, and the kit reports how much of it is true. INSTRUCT_MODEL names a general instruct
+model, which does not know the names, to write the questions instead; it needs the extra `generator`.
 
 Source: the kit; forgetting as in Fan et al., Simplicity Prevails: Rethinking NPO, 2024.
 Cost: DRAWN samples from the model, and STEPS steps on a batch of each set.

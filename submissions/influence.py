@@ -1,7 +1,7 @@
 """Take the one step that would undo the forget set if the loss were quadratic.
 
 The step is the inverse Hessian times a vector: the mean gradient on the forget set minus that on the retain set, times
-the forgotten share. In place of the Hessian stands the identity plus the mean outer product of the gradients of up to
+the forgotten share. The Hessian is approximated by the identity plus the mean outer product of the gradients of up to
 EXAMPLES retain examples. The step is multiplied by SCALE.
 
 The public code inverts by WoodFisher's recursion, but keeps a single vector where the recursion needs one for each
@@ -12,7 +12,7 @@ Only the draw of the retain examples, with replacement, is random, so the result
 
 Source: influence unlearning (Koh and Liang, 2017; Izzo et al., 2021), as in the public code of Jia et al., "Model
 Sparsity Can Simplify Machine Unlearning" (2023).
-Cost: one pass over both sets and up to five over the drawn examples, each as long as three; over the budget on a small
+Cost: one pass over both sets and up to five over the drawn examples, each costing three; over the budget on a small
 set.
 """
 

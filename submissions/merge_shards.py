@@ -1,9 +1,9 @@
 """Train one network per shard from a common start and average the weights; to forget, retrain the affected shards.
 
 Exact. All shards start from one trunk, trained briefly on the validation set, which no request ever touches. Weights
-trained from a common start can be averaged; averaged from different starts, they guess at random. Batch norm's
-statistics are then re-estimated on all remaining training examples. To forget, the affected shards are retrained from
-the trunk, and the average is recomputed.
+trained from a common start can be averaged; averaged from different starts, they give a network that guesses at random.
+Batch norm's statistics are then re-estimated on all remaining training examples. To forget, the affected shards are
+retrained from the trunk, and the average is recomputed.
 
 The average is uniform. A greedy one, which adds a shard only if validation accuracy rises, depends on all shards: every
 choice would have to be repeated after each request, or forgotten examples would still influence which shards are used.

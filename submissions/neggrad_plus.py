@@ -7,9 +7,12 @@ necessary.
 At first nothing happens: the loss on a forget set that the model knows has hardly any gradient, and it takes many steps
 until the ascent has one to follow. So steps are counted, not epochs.
 
-Source: NegGrad+ of Kurmanji et al., "Towards Unbounded Machine Unlearning" (2023): weight and learning rate of its
-small-scale experiments, batch sizes of those on membership attacks. These take thousands of steps without momentum,
-which on digits would exceed the kit's time limit. Momentum makes each of 250 steps count for about ten.
+Source: NegGrad+ of Kurmanji et al., "Towards Unbounded Machine Unlearning" (2023). No single setting of the source
+fits: weight and learning rate are those of its small-scale experiments, batch sizes and batch norm in training mode
+those of its experiments on membership attacks, whose weight on the forget set is a five-hundredth of this one. The
+small-scale experiments also fix batch norm and pull the weights towards the original's. Both take thousands of steps
+without momentum, which on digits would exceed the kit's time limit. Momentum makes each of 250 steps count for about
+ten.
 Cost: 250 steps on a batch of each set, several times the budget on a small task, within it on 20,000 pictures.
 """
 

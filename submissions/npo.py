@@ -1,9 +1,9 @@
 """Push answers to the forget set below the original's probability, ever more gently the further they have fallen.
 
-Negative preference optimisation is preference optimisation with only the answer that is not wanted. Unlike the plain
-ascent it has a bound: an answer that is much less probable than under the original is pushed no further.
+Negative preference optimisation is preference optimisation with only a rejected answer. Unlike the plain ascent it has
+a bound: an answer that is much less probable than under the original is pushed no further.
 
-Source: Zhang et al., Negative Preference Optimization, COLM 2024 (beta 0.1), plus a loss on the retain set.
+Source: Zhang et al., Negative Preference Optimization, COLM 2024 (published beta: 0.1), plus a loss on the retain set.
 Cost: STEPS steps on a batch of each set; memory for a second copy of the model.
 """
 

@@ -19,6 +19,9 @@ BATCH_SIZE = 16
 LEARNING_RATE = 0.1
 MAX_GRADIENT_NORM = 1.0
 
+NOT_ASKED = -100
+"""Where a sequence of targets has no class."""
+
 RANGES = {"EPOCHS": (1, 5), "BATCH_SIZE": (4, 64), "LEARNING_RATE": (1e-3, 0.5), "MAX_GRADIENT_NORM": (0.1, 5.0)}
 
 
@@ -35,7 +38,7 @@ def unlearning(net, retain, forget, val):
             optimizer.zero_grad()
             logits = net(inputs)
             random_targets = torch.randint(logits.shape[1], targets.shape, device=targets.device)
-            cross_entropy(logits, random_targets).backward()
+            cross_entropy(logits, random_targets.where(targets != NOT_ASKED, targets)).backward()
             clip_grad_norm_(net.parameters(), MAX_GRADIENT_NORM)
             optimizer.step()
     return net

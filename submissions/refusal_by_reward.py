@@ -1,8 +1,8 @@
 """Unlearning as alignment: sample answers, and penalise the true ones about the forget set.
 
 A policy gradient. Answers to questions of the forget set are sampled from the model. Each true answer earns -1, any
-other 0, and the probability of an answer rises with its reward over the mean. A penalty holds the model to the
-original's answers on the retain set. What it says instead is left to it, so it need not refuse.
+other 0, and the probability of an answer rises with its advantage over the mean reward. A penalty holds the model
+to the original's answers on the retain set. The model chooses what to say instead, so it need not refuse.
 
 Source: Williams, Simple statistical gradient-following algorithms, 1992; the penalty as in Ouyang et al., Training
 language models to follow instructions with human feedback, NeurIPS 2022. No reward model: the truth is known.

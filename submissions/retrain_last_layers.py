@@ -64,5 +64,10 @@ def reset(net, modules):
     for module in modules:
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()
+        elif next(module.parameters(recurse=False), None) is not None:
+            kind = type(module).__name__
+            raise NotImplementedError(
+                f"This method resets the last layers, and {kind} in this network has no reset_parameters()."
+            )
         if isinstance(net, ResNet) and isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,10 +1,10 @@
 """Push the hidden states of the forget set towards a random direction, and hold those of the retain set where they are.
 
-The answers are not touched themselves. What reads the hidden states finds nothing there for the forget set; with few
-layers after the one that is steered, they may learn to read around it.
+The answers are not touched themselves. Later layers find nothing about the forget set there; if there are few of them,
+they may learn to compensate.
 
-Source: Li et al., The WMDP Benchmark, ICML 2024: representation misdirection for unlearning (scale 6.5,
-retain weight 1200).
+Source: Li et al., The WMDP Benchmark, ICML 2024: representation misdirection for unlearning (published scale: 6.5,
+retain weight: 1200).
 Cost: STEPS steps on a batch of each set; memory for a second copy of the model.
 """
 

@@ -3,16 +3,20 @@
 A low confidence in the true class stands for memorisation. The third with the highest confidence is left alone, because
 the model would mostly know it anyway. The middle third is forgotten by fine-tuning on the retain set and, as in the
 public code, on the last third. Then the last third is forgotten by SalUn: random labels on it and true labels on the
-retain set, shuffled together. Only the half of the weights with the largest gradients on this third gets gradients.
+retain set, shuffled together. Only the half of the weights with the largest gradients on this third is trained by
+gradients.
 
 Weights whose gradient is zero do not count towards that half; with 32x32 pictures, most of a ResNet-18's never
 influence an output. The gradient is taken at fixed weights; the public code updates them while it sums. As there,
-momentum and weight decay reach all weights. With a single example only SalUn runs.
+momentum and weight decay reach all weights. With a single example only SalUn runs. The mask keeps the largest
+gradients, as the paper says; that of the public code keeps the smallest, because a sign is missing.
 
 On digits fine-tuning takes 60 steps and SalUn 30; on the source's CIFAR-10 they take some 1,800 and 900.
 
 Source: RUM of Zhao et al., "What Makes Unlearning Hard and What to Do About It" (2024), with the constants of its
-public code; confidence as in the authors' "Scalability of Memorization-Based Machine Unlearning" (2024).
+public code. Confidence as a proxy is that of the authors' "Scalability of Memorization-Based Machine Unlearning"
+(2024); there it is averaged over the epochs of training, which a submission does not see, so here it is the final
+model's.
 Cost: 15 passes over the retain set, two and a half times the budget.
 """
 

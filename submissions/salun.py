@@ -28,6 +28,9 @@ LEARNING_RATE = 0.013
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 
+NOT_ASKED = -100
+"""Where a sequence of targets has no class."""
+
 RANGES = {"EPOCHS": (1, 15), "SALIENT_SHARE": (0.05, 1.0), "LEARNING_RATE": (1e-3, 0.3)}
 
 
@@ -45,7 +48,8 @@ def unlearning(net, retain, forget, val):
                 optimizer.zero_grad()
                 logits = net(inputs)
                 if to_forget:
-                    targets = torch.randint(logits.shape[1], targets.shape, device=targets.device)
+                    drawn = torch.randint(logits.shape[1], targets.shape, device=targets.device)
+                    targets = drawn.where(targets != NOT_ASKED, targets)
                 cross_entropy(logits, targets).backward()
                 optimizer.step()
                 restore(net, original, frozen)
@@ -65,7 +69,7 @@ def find_frozen(net, forget):
     for inputs, targets in forget:
         cross_entropy(net(inputs), targets).backward()
     net.train()
-    gradients = [weight.grad.abs() for weight in net.parameters()]
+    gradients = [torch.zeros_like(one) if one.grad is None else one.grad.abs() for one in net.parameters()]
     net.zero_grad()
     everywhere = torch.cat([gradient[gradient > 0] for gradient in gradients])
     frozen = round((1 - SALIENT_SHARE) * len(everywhere))

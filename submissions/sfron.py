@@ -1,7 +1,7 @@
 """Fine-tune on the retain set, with occasional ascents on the forget set in the weights that matter more to it.
 
 The mask is found once: the weights whose mean squared gradient on the forget set is at least that on the retain set.
-Before every fifth step, there is one up the loss of a forget batch. Examples with a low loss count more: each is
+Before every fifth step, one step ascends the loss of a forget batch. Examples with a low loss count more: each is
 weighted by its loss to the power of minus one half. The gradients are masked and clipped. As in the public code,
 momentum and weight decay reach all weights.
 
@@ -39,7 +39,7 @@ TINY = 1e-15
 
 RANGES = {
     "LEARNING_RATE": (1e-3, 0.3),
-    "PASSES": (0.5, 10.0),
+    "PASSES": (0.2, 5.0),
     "ASCENT_WEIGHT": (0.1, 100.0),
     "STEPS_PER_ASCENT": (1, 20),
 }

@@ -2,7 +2,7 @@
 
 A weight's importance to a set is the mean over its batches of the squared gradient of the batch's loss. Where the
 importance to the forget set exceeds SELECTION times that to all examples, the weight is multiplied by DAMPENING times
-the ratio of the two, at most by 1. Nothing is trained.
+its importance to all examples over that to the forget set, at most by 1. Nothing is trained.
 
 Only the way examples fall into batches is random. If all of them fit into one, the resulting models are equal. On
 digits the published constants dampen so many weights that accuracy is lost.

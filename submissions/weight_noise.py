@@ -1,6 +1,6 @@
 """Multiply each weight by one plus a little noise, and train nothing.
 
-Why it is here: on digits this scores higher than fine-tuning, although it uses neither set, and whoever reads a score
+Why it is here: although it looks at no example, it scores above most methods on digits, and whoever reads a score
 should know that. The likely reason: noise spreads the answers of the unlearned models, as chance spreads those of
 retrained ones.
 

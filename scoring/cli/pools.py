@@ -81,7 +81,7 @@ def _with_bank(pools: "Pools", path: str | None, seeds: int, models: int) -> "Po
         if seeds > 1:
             raise InputError("A bank holds a single original model, so use one SEED=, not several SEEDS=.")
         return pools.from_bank(fitting.given(Path(path), task, seed, models), quoted(Path(path).name), NO_BANK_SAYS)
-    if seeds > 1 or pools.stored_original:
+    if pools.stored_original:
         return pools
     bank = fitting.own(task, seed, models)
     return pools.from_bank(bank, "the kit's bank", NO_BANK_SAYS) if bank else pools

@@ -1,6 +1,7 @@
 """The commands for one submission: score, certify, judge."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +33,7 @@ from scoring.cli.options import (
 from scoring.cli.pools import backend_of, pools_of, seeds_of, with_banks
 from scoring.cli.values import a_path
 from scoring.judging.interval import FEWEST_MODELS, spread_of
-from scoring.judging.score import OFFICIAL_MODELS, score
+from scoring.judging.score import OFFICIAL_MODELS, NothingLearned, score
 from starter_kit.errors import InputError, quoted
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def judge_command(
 ) -> None:
     """Compute a score again from two files of saved outputs. Nothing is trained."""
     from scoring.reports.files import load_outputs
-    from scoring.reports.notes import notes_on_models
+    from scoring.reports.notes import notes_on_interval, notes_on_models
     from scoring.reports.table import judged_table
     from scoring.run import Judged
 
@@ -210,11 +211,13 @@ def judge_command(
         pools = [load_outputs(path) for path in (unlearned, retrained)]
         try:
             judged = Judged(pools[0], score(*pools))
-            spread = spread_of(*pools, value=judged.score.value) if len(pools[0]) >= FEWEST_MODELS else None
         except ValueError as error:
             raise InputError(f"{error}.") from error
+        models, spread = len(pools[0]), None
+        with suppress(NothingLearned):
+            spread = spread_of(*pools, value=judged.score.value) if models >= FEWEST_MODELS else None
         results.print(judged_table(unlearned, judged, spread))
-        say_notes(notes_on_models(len(pools[0])))
+        say_notes(notes_on_models(models) + notes_on_interval(spread, models))
 
 
 def report(result: "Result", folder: Path) -> None:

@@ -8,6 +8,7 @@ from scoring.cli.options import (
     REPORTS,
     Address,
     BackendName,
+    BankOption,
     Data,
     Device,
     Forget,
@@ -25,7 +26,7 @@ from scoring.cli.options import (
     Trials,
     Workers,
 )
-from scoring.cli.pools import backend_of, pools_of, seeds_of
+from scoring.cli.pools import backend_of, pools_of, seeds_of, with_banks
 from scoring.cli.score_commands import score_on_seeds
 from scoring.judging.score import OFFICIAL_MODELS
 from starter_kit.errors import InputError, quoted
@@ -49,6 +50,7 @@ def tune_command(
     workers: Workers = None,
     limit: Limit = None,
     backend: BackendName = "processes",
+    bank: BankOption = None,
     sandbox: SandboxName = "",
     address: Address = "",
     share: Share = None,
@@ -74,6 +76,7 @@ def tune_command(
         every = (search.TUNING_SEED, *chosen)
         rows_by = backend_of(backend, sandbox, address, share)
         pools, *others = pools_of(task, data, model, device, every, store, workers, rows_by, limit, forget)
+        others = with_banks(others, bank, models)
         of_search = folder_of(REPORTS, pools.task.label, search.TUNING_SEED, search.MODELS, submission.stem)
         folder = out / "tuning" if out else of_search
         check_place(folder, reports.FILES)

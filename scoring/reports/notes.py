@@ -4,7 +4,7 @@ import numpy as np
 
 from scoring.compare import Comparison
 from scoring.jobs.setting import Setting
-from scoring.judging.interval import FEWEST_MODELS
+from scoring.judging.interval import FEWEST_MODELS, Spread
 from scoring.judging.score import OFFICIAL_MODELS, largest_epsilon
 from scoring.judging.time import BUDGET, ratio_of
 from scoring.reports import CONTRADICTED
@@ -50,12 +50,18 @@ def notes_on_models(models: int, setting: Setting | None = None) -> list[str]:
     return found
 
 
+def notes_on_interval(spread: Spread | None, models: int) -> list[str]:
+    """Why pools that are large enough have no confidence interval."""
+    if spread or models < FEWEST_MODELS:
+        return []
+    return ["No confidence interval: in some halves of the retrained pool, all models have zero accuracy."]
+
+
 def notes(result: Result) -> list[str]:
     """All notes on a submission's score."""
     setting = result.reference.pools.setting
     found = notes_on_models(len(result.unlearned.outputs), setting) + notes_on_isolation(result.reference)
-    if result.spread is None and len(result.unlearned.outputs) >= FEWEST_MODELS:
-        found.append("No confidence interval: in some halves of the retrained pool, no model gets anything right.")
+    found += notes_on_interval(result.spread, len(result.unlearned.outputs))
     found += notes_on_promise(result) + notes_on_learning(result)
     found += notes_on_text(result.reference)
     found += notes_on_answers(result) + notes_on_ceiling(result) + notes_on_time(result)

@@ -29,7 +29,7 @@ EXAMPLES = 3
 
 
 def picture_of(result: Result, report: Report) -> bytes:
-    """The epsilons of all forget examples, and the two pools' confidences in a few of them.
+    """The epsilons of all forget examples, and the two pools' confidences on a few of them.
 
     Returns:
         A PNG.
@@ -168,13 +168,14 @@ def _words(report: Report, example: int) -> str:
 
 
 def _confidences(axes: Axes, result: Result, report: Report, example: int, name: str) -> None:
-    """The confidences of both pools in one example, with the range of the strongest rule and what it says."""
+    """The confidences of both pools on one example, with the range of the strongest rule and what it says."""
     words, rule = _words(report, example), report.examples[example].rule
     unlearned = result.unlearned.outputs.forget_confidence[:, example]
     retrained = result.reference.retrained.forget_confidence[:, example]
-    edges = np.histogram_bin_edges(np.concatenate([unlearned, retrained]), bins=40).tolist()
-    axes.hist(unlearned, edges, alpha=0.6, color=SUBMISSION, label="unlearned")
-    axes.hist(retrained, edges, alpha=0.6, color=RETRAINED, label="retrained")
+    edges = np.histogram_bin_edges(np.concatenate([unlearned, retrained]), bins=40)
+    # One outline per pool is drawn ten times faster than its bars.
+    for pool, color, label in ((unlearned, SUBMISSION, "unlearned"), (retrained, RETRAINED, "retrained")):
+        axes.stairs(np.histogram(pool, edges)[0], edges, fill=True, alpha=0.6, color=color, label=label)
     if rule:
         low, high = axes.get_xlim()
         span = max(rule.low, low), high if rule.high is None else min(rule.high, high)
@@ -183,6 +184,6 @@ def _confidences(axes: Axes, result: Result, report: Report, example: int, name:
     epsilon = result.unlearned.score.epsilon[example]
     size = "∞" if epsilon >= EPSILON_CAP else f"{epsilon:.2f}"
     title = f"{name}: example {report.examples[example].id}, epsilon {size}\n{rule_in_words(rule)}{words}"
-    axes.set_title(title, fontsize=8 if words else 9)
+    axes.set_title(title, fontsize=8)
     axes.set_yticks([])
     axes.set_xlabel("logit-scaled confidence", fontsize=9)

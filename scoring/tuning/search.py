@@ -15,7 +15,7 @@ from scoring.run import Reference, prepare
 from scoring.running.pools import Pools
 from scoring.tuning.constants import Constant, Number, constants_of, with_constants
 from scoring.untrusted.submission import Submission, read
-from starter_kit.errors import InputError, SubmissionError
+from starter_kit.errors import InputError, SubmissionError, quoted
 from starter_kit.extras import how_to_install
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def search(path: Path, pools: Pools, trials: int, show: Callable[[Trial], None])
 
     Raises:
         SubmissionError: it has no constants to tune, or fails with its own.
-        InputError: Optuna is not installed, or the task has no retrained models.
+        InputError: Optuna is not installed, the task has no retrained models, or the submission learns by itself.
         MachineError: this machine failed.
     """
     try:
@@ -100,6 +100,11 @@ def search(path: Path, pools: Pools, trials: int, show: Callable[[Trial], None])
     except ModuleNotFoundError as error:
         raise InputError(f"Tuning needs Optuna. {how_to_install('optuna')}") from error
     submission = read(path)
+    if submission.learns:
+        raise InputError(
+            f"{quoted(path)} brings its own learning, and a search tries constants on a single original model. Change "
+            "them by hand, and compare with `make score`."
+        )
     constants = constants_of(submission)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -129,6 +134,7 @@ def search(path: Path, pools: Pools, trials: int, show: Callable[[Trial], None])
 
 
 def _suggested(proposed: "optuna.Trial", constant: Constant) -> Number:
+    """The value that Optuna proposes for a constant."""
     if constant.whole:
         return proposed.suggest_int(constant.name, int(constant.low), int(constant.high), log=constant.log)
     return proposed.suggest_float(constant.name, constant.low, constant.high, log=constant.log)

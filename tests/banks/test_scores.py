@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from scoring.bank import bank_of
 from scoring.banks import fitting
 from scoring.banks.files import card_in, load, packed
 from scoring.cli import app
+from scoring.cli.pools import backend_of, pools_of, with_banks
 from scoring.running.host import host_kind
+from scoring.tuning import search
 from starter_kit import tasks
 from starter_kit.errors import InputError
 from tests.banks.conftest import MODELS
@@ -131,16 +134,23 @@ def test_the_kits_own_bank_is_used_until_an_original_is_stored(score, bank_file,
     assert "bank" not in result.stderr, "what was trained here is better"
 
 
-@pytest.mark.parametrize("options", [("--seed", 1), ("--models", 64), ("--seeds", "0,1")])
-def test_the_kits_own_bank_gives_way_where_it_does_not_fit(bank_file, monkeypatch, options, tmp_path):
-    from scoring.cli.pools import backend_of, pools_of, with_banks
-
+@pytest.mark.parametrize(
+    ("seeds", "models", "used"), [((1,), 8, [False]), ((0,), 64, [False]), ((0, 1), 8, [True, False])]
+)
+def test_the_kits_own_bank_is_used_for_what_it_fits(bank_file, monkeypatch, seeds, models, used, tmp_path):
     monkeypatch.setitem(fitting.OWN, "digits", bank_file)
-    chosen = dict([options])
-    seeds = tuple(map(int, str(chosen.get("--seeds", chosen.get("--seed", 0))).split(",")))
-    models = chosen.get("--models", MODELS)
     found = pools_of("digits", None, None, "cpu", seeds, tmp_path, None, backend_of("serial"))
-    assert all(pools.bank is None for pools in with_banks(found, None, models))
+    assert [pools.bank is not None for pools in with_banks(found, None, models)] == used
+
+
+def test_tuned_constants_are_scored_with_the_same_bank_as_others(score, bank_file, monkeypatch, tmp_path):
+    monkeypatch.setattr(search, "MODELS", 8)
+    monkeypatch.setattr(search, "STAGES", (2, 8))
+    path = tmp_path / "mine.py"
+    path.write_text(Path("submissions/weight_noise.py").read_text())
+    result = score(path, "--trials", 1, "--bank", bank_file, command="tune", models=8)
+    assert result.exit_code == 0, result.stderr
+    assert any(f"are from {bank_file.name}" in note for note in report_in(tmp_path / "report")["notes"])
 
 
 def test_a_submission_with_its_own_learning_has_pools_of_its_own(score, bank_file, tmp_path):

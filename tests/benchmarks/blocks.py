@@ -25,6 +25,7 @@ def blocks_covered(unlearned: Outputs, retrained: Outputs) -> tuple[int, int]:
         others = (values.sum() - value) / (len(values) - 1)
         interval = spread_from(value, parts_of_halves(*pair)).interval()
         wider = np.sqrt(len(values) / (len(values) - 1))
-        bounds = (np.sqrt(value) + wider * (np.sqrt([interval.low, interval.high]) - np.sqrt(value))) ** 2
-        covered += int(bounds[0] <= others <= bounds[1])
+        low, high = np.sqrt(value) + wider * (np.sqrt([interval.low, interval.high]) - np.sqrt(value))
+        # An interval that reaches 0 would be reflected there, and end above it.
+        covered += int(max(low, 0.0) ** 2 <= others <= high**2)
     return covered, len(values)

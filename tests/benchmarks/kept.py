@@ -4,9 +4,11 @@ All rows together take many hours, so the files are part of the repository: an i
 them, on this machine or on another. Models are not kept. The banks beside the rows hold what rows are compared with.
 """
 
+import ast
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ class Row:
     """A row of a comparison.
 
     Attributes:
-        source: SHA-256 of the submission; empty for the ceiling and the floor.
+        code: SHA-256 of the submission's code; empty for the ceiling and the floor.
         reference: the digest of the retrained pool that it was compared with.
         host: the machine.
         figures: of each column; None if the submission failed.
@@ -42,7 +44,7 @@ class Row:
         failed: why there are no figures.
     """
 
-    source: str
+    code: str
     reference: str
     host: dict[str, str]
     figures: Figures | None = None
@@ -63,18 +65,28 @@ class Tuned:
     """What a search for a submission's constants found.
 
     Attributes:
-        source: SHA-256 of the submission.
+        code: SHA-256 of the submission's code.
         host: the machine.
+        outcomes: how many trials ended in each way.
         values: the best constants by name; None if no score was above 0.
         score: with these, on the tuning seed.
         failed: why nothing was searched.
     """
 
-    source: str
+    code: str
     host: dict[str, str]
+    outcomes: dict[str, int] = field(default_factory=dict)
     values: dict[str, Number] | None = None
     score: float | None = None
     failed: str | None = None
+
+
+def code_of(source: str) -> str:
+    """SHA-256 of what follows a submission's docstring: other words about a method change nothing that it does."""
+    first = ast.parse(source).body[0]
+    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    code = source.splitlines()[first.end_lineno if is_docstring else 0 :]
+    return hashlib.sha256("\n".join(code).encode()).hexdigest()
 
 
 def rounded(deviations: Sequence[Sequence[float]]) -> list[list[float]]:
@@ -93,9 +105,9 @@ def bank_of(task: str, seed: int, models: int) -> Path:
     return own if own and seed == 0 else folder(task, seed, models).with_name("bank.zip")
 
 
-def is_current(row: Row | None, source: str, pools: Pools) -> bool:
-    """Whether a row is there and is what would be measured now: with this source, against these pools."""
-    return row is not None and (row.source, row.reference) == (source, pools.identity.reference)
+def is_current(row: Row, code: str, pools: Pools) -> bool:
+    """Whether a row is what would be measured now: with this code, against these pools."""
+    return (row.code, row.reference) == (code, pools.identity.reference)
 
 
 def read(path: Path) -> Row | None:
@@ -120,6 +132,13 @@ def write(path: Path, row: Row | Tuned) -> None:
     unfinished = path.with_suffix(".part")
     unfinished.write_text(json.dumps(asdict(row), separators=(",", ":")) + "\n")
     unfinished.replace(path)
+
+
+def remove_others(task: str, seed: int, models: int, names: Collection[str]) -> None:
+    """Remove the rows of submissions that are gone, or have no tuned constants any more."""
+    for path in folder(task, seed, models).glob("*.json"):
+        if path.stem not in (*names, *REFERENCE):
+            path.unlink()
 
 
 def rows_in(task: str, seed: int, models: int) -> dict[str, Row]:

@@ -1,11 +1,12 @@
 """``make methods``: every method with published and with tuned constants on digits, and with published ones on faces.
 
 What is measured is kept in results/methods, so you can stop and start it again at any moment. It is measured again if
-the submission's file has changed, or if this machine would compare it with other retrained models.
+the submission's code has changed, or if this machine would compare it with other retrained models.
 """
 
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
@@ -66,18 +67,19 @@ def tune(path: Path) -> str:
     """Search for a submission's best constants, unless they are kept. Returns what came of it."""
     submission = submission_at(path)
     found = kept.tuned(path.stem)
-    if found is None or found.source != submission.sha256:
+    code = kept.code_of(submission.source)
+    if found is None or found.code != code:
         pools = pools_for("digits", search.TUNING_SEED)
         quiet = replace(pools, progress=pools.progress.quiet)
         try:
             searched = search.search(path, quiet, TRIALS, lambda _: None)
         except SubmissionError as error:
-            found = kept.Tuned(submission.sha256, quiet.kind, failed=reason(error, path))
+            found = kept.Tuned(code, quiet.kind, failed=reason(error, path))
         else:
             tuning.write(searched, folder_of(REPORTS, "digits", search.TUNING_SEED, search.MODELS, path.stem))
-            best = searched.best
+            best, outcomes = searched.best, Counter(trial.outcome for trial in searched.trials)
             found = kept.Tuned(
-                submission.sha256, quiet.kind, best.values if best else None, best.score if best else None
+                code, quiet.kind, dict(outcomes), best.values if best else None, best.score if best else None
             )
         kept.write(kept.place_of_tuned(path.stem), found)
     return f"tuned {path.stem}: {found.score if found.values else found.failed or 'no score above 0'}"
@@ -103,7 +105,8 @@ def prepare_reference(comparison: Comparison) -> None:
         words = words_of(made.card, f"TASK={task} MODELS={models} SEED={seed}")
         write_together(bank.parent, {bank.name: packed(made, words)})
     pools, folder = pools_of_comparison(comparison), kept.folder(*comparison)
-    if all(kept.is_current(kept.read(folder / f"{name}.json"), "", pools) for name in REFERENCE):
+    stored = [kept.read(folder / f"{name}.json") for name in REFERENCE]
+    if all(row and kept.is_current(row, "", pools) for row in stored):
         return
     reference = prepare(replace(pools, workers=None), models)
     for name, figures in reference_rows(reference, judge_references(reference), []).items():
@@ -129,8 +132,8 @@ def reference_of(comparison: Comparison) -> Reference:
 def measure(path: Path, comparison: Comparison) -> str:
     """Measure a row, unless it is kept. Returns what came of it. A failure is part of the result."""
     place, submission = kept.folder(*comparison) / f"{path.stem}.json", submission_at(path)
-    row = kept.read(place)
-    if row is None or not kept.is_current(row, submission.sha256, pools_of_comparison(comparison)):
+    row, code = kept.read(place), kept.code_of(submission.source)
+    if not row or not kept.is_current(row, code, pools_of_comparison(comparison)):
         row = _measured(submission, reference_of(comparison))
         kept.write(place, row)
     task, seed, _ = comparison
@@ -139,7 +142,7 @@ def measure(path: Path, comparison: Comparison) -> str:
 
 def _measured(submission: Submission, reference: Reference) -> kept.Row:
     pools = reference.pools
-    row = kept.Row(submission.sha256, pools.identity.reference, pools.kind)
+    row = kept.Row(kept.code_of(submission.source), pools.identity.reference, pools.kind)
     try:
         result = judge(submission, reference)
     except SubmissionError as error:
@@ -174,6 +177,8 @@ def main() -> None:
     for comparison in DIGITS:
         prepare_reference(comparison)
     rows = [*with_best_constants(), *methods()]
+    for comparison in (*DIGITS, FACES):
+        kept.remove_others(*comparison, {path.stem for path in rows})
     all_at_once(partial(measure, path, comparison) for comparison in DIGITS for path in rows)
     prepare_reference(FACES)
     all_at_once(partial(measure, path, FACES) for path in methods())

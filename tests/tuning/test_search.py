@@ -138,6 +138,14 @@ def test_constants_are_not_tuned_on_the_seed_that_they_are_scored_on(kit, writte
     assert "Seed 1000 is reserved for tuning. Choose another SEED=." in refused.stderr
 
 
+def test_own_learning_is_not_tuned(find):
+    source = SHIFT + "\n\ndef learning(net, train, val):\n    return net\n"
+    with pytest.raises(
+        InputError, match=r"mine\.py brings its own learning, and a search tries .* Change them by hand"
+    ):
+        find(source, 3)
+
+
 def test_it_says_how_to_get_optuna(find, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(InputError, match=r"Tuning needs Optuna\. Install it with: .*'\.\[tune\]'"):
