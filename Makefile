@@ -34,7 +34,7 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare tune certify browser show leaderboard tables bank host export bundle rehearse upload submissions lint test official cluster check bench calibration methods learners language gpu soak
+.PHONY: help env new score compare tune certify browser show leaderboard bank host export bundle rehearse upload submissions lint test official cluster check bench calibration methods learners language gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -72,9 +72,6 @@ show: $(READY)  ## open the newest page in a browser  [REPORTS]
 
 leaderboard: $(READY)  ## write one page per task with all its scores  [REPORTS, OUT]
 	@$(KIT) leaderboard $(call options)
-
-tables: $(READY)  ## write the results of make compare into the README files
-	@$(KIT) tables $(call options)
 
 bank: $(READY)  ## write the original and the retrained models to a file  [TASK, MODELS, SEED, OUT, ...]
 	@$(KIT) bank $(call options)

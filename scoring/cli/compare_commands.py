@@ -1,4 +1,4 @@
-"""The commands for several submissions: compare, and the tables that are made of it."""
+"""The command for several submissions: compare."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -105,9 +105,9 @@ def compare_command(
         if len(compared) > 1 and all(one.ranked for one in compared):
             numbers = [one.setting.seed for one in pools]
             folder = out or folder_of_seeds(REPORTS, pools[0].task.label, numbers, models, "comparison")
-            summarise(
-                summary.record_of_seeds([one.ranked for one in compared], [one.reference for one in compared]), folder
-            )
+            failed = {path.stem for one in compared for path in one.failed}
+            ranked, references = [one.ranked for one in compared], [one.reference for one in compared]
+            summarise(summary.record_of_seeds(ranked, references, failed), folder)
         if any(one.failed for one in compared):
             raise typer.Exit(1)
 
@@ -124,26 +124,4 @@ def _all_submissions() -> list[Path]:
     return [path for path in every if path not in left_out]
 
 
-def tables_command(
-    pages: Annotated[
-        list[Path] | None, typer.Argument(parser=a_path, show_default="README.md submissions/README.md")
-    ] = None,
-) -> None:
-    """Write the tables of README.md and submissions/README.md again, from the comparisons that were made."""
-    from scoring.reports import agreement, language, learners, ranking
-
-    with reporting_errors(INTERRUPTED):
-        for page in pages or [Path("README.md"), Path("submissions/README.md")]:
-            try:
-                written = page.read_text(encoding="utf-8")
-                for tables in (ranking.with_tables, agreement.with_tables, learners.with_table, language.with_tables):
-                    written = tables(written, REPORTS)
-                page.write_text(written, encoding="utf-8")
-            except UnicodeDecodeError as error:
-                raise InputError(f"{quoted(page)} is not a text file in UTF-8.") from error
-            except OSError as error:
-                raise InputError(f"Cannot read or write {quoted(page)}: {error.strerror}.") from error
-            say(quoted(page))
-
-
-COMMANDS: dict[str, Callable] = {"compare": compare_command, "tables": tables_command}
+COMMANDS: dict[str, Callable] = {"compare": compare_command}

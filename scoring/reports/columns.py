@@ -1,7 +1,8 @@
 """The columns of a comparison: their names, their headings, and where their figures come from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 import numpy as np
 
@@ -58,6 +59,15 @@ def usual(reports: list[Report]) -> tuple[str, ...]:
     if first and first.text and first.text.forget_quality is not None:
         return (*ALWAYS, "ks_p", "time")
     return (*ALWAYS, "epsilon", "time")
+
+
+def mean_of_figures(figures: Sequence[Figures]) -> Figures:
+    """The means over several seeds, of what is known on every seed."""
+    found: Figures = {}
+    for name in figures[0]:
+        values = [value for one in figures if (value := one.get(name)) is not None]
+        found[name] = mean(values) if len(values) == len(figures) else None
+    return found
 
 
 def figures_of(report: Report) -> Figures:

@@ -13,7 +13,7 @@ from statistics import mean
 from scoring.judging.groups import groups
 from scoring.judging.interval import Spread, mean_of, spread_of
 from scoring.judging.score import RULES_VERSION
-from scoring.reports.columns import Figures, accuracies_of, figures_of
+from scoring.reports.columns import Figures, accuracies_of, figures_of, mean_of_figures
 from scoring.reports.files import load_outputs
 from scoring.reports.found import Apart, Found, by_task, comparable, found_below
 from scoring.reports.notes import notes_on_models
@@ -78,7 +78,7 @@ def _references(by_seed: Mapping[int | None, Report]) -> list[Entry]:
     ]
     values = [[one.ceiling.value for one in reports], [one.floor.score.value for one in reports]]
     return [
-        Entry(name, dict(zip(seeds, some, strict=True)), {}, _mean(figures), reference=True)
+        Entry(name, dict(zip(seeds, some, strict=True)), {}, mean_of_figures(figures), reference=True)
         for name, some, figures in zip(("ceiling", "floor"), values, (ceilings, floors), strict=True)
     ]
 
@@ -90,18 +90,10 @@ def _entry(name: str, some: Sequence[Found], group: int | None, pages: Path) -> 
         name=name,
         scores={one.report.run.seed: one.report.unlearned.score.value for one in some},
         intervals={one.report.run.seed: one.report.interval for one in some},
-        figures=_mean([figures_of(one.report) for one in some]),
+        figures=mean_of_figures([figures_of(one.report) for one in some]),
         group=group,
         link=_link(page, pages),
     )
-
-
-def _mean(figures: Sequence[Figures]) -> Figures:
-    found: Figures = {}
-    for name in figures[0]:
-        values = [value for one in figures if (value := one.get(name)) is not None]
-        found[name] = mean(values) if len(values) == len(figures) else None
-    return found
 
 
 def _spread(some: Sequence[Found], of_task: Mapping[int | None, Path]) -> Spread | None:

@@ -1,6 +1,6 @@
 """Several seeds: an original and pools for each, and the mean over them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Literal
@@ -12,7 +12,6 @@ from rich.text import Text
 from scoring.judging.groups import groups
 from scoring.judging.interval import Spread, mean_of
 from scoring.reports.place import write_together
-from scoring.reports.record import Report
 from scoring.reports.recording import interval_of
 from scoring.run import Reference, Result
 from starter_kit.errors import quoted
@@ -49,12 +48,15 @@ class SeedsRecord(BaseModel):
     left_out: list[str] = Field(description="Submissions that lack a score on at least one seed.")
 
 
-def record_of_seeds(runs: Sequence[Sequence[Result]], references: Sequence[Reference]) -> SeedsRecord:
+def record_of_seeds(
+    runs: Sequence[Sequence[Result]], references: Sequence[Reference], failed: Collection[str] = ()
+) -> SeedsRecord:
     """The record of the same submissions on at least two seeds. One that failed on a seed is left out.
 
     Args:
         runs: the results by seed.
         references: what they were compared with, by seed; of several learners, that of the task's recipe.
+        failed: the names of submissions that failed on a seed.
     """
     by_name = [{result.submission.name: result for result in results} for results in runs]
     names = set.intersection(*map(set, by_name))
@@ -68,7 +70,7 @@ def record_of_seeds(runs: Sequence[Sequence[Result]], references: Sequence[Refer
         seeds=[one.pools.setting.seed for one in references],
         ceilings=[one.ceiling.value for one in references],
         rows=summary_of(scored),
-        left_out=sorted(set.union(*map(set, by_name)) - names),
+        left_out=sorted(set(failed) | set.union(*map(set, by_name)) - names),
     )
 
 
@@ -120,9 +122,8 @@ def table(record: SeedsRecord) -> Table:
     for heading in ("mean", "±", "from", "to", *(f"seed {seed}" for seed in record.seeds)):
         table.add_column(heading, justify="right")
     for row in record.rows:
-        figures = [row.mean, row.deviation or 0.0, *(row.interval or ()), *row.scores]
-        cells = [f"{figure:.4f}" for figure in figures]
-        cells[2:2] = [] if row.interval else ["", ""]
+        figures = [row.mean, row.deviation, *(row.interval or (None, None)), *row.scores]
+        cells = ["" if figure is None else f"{figure:.4f}" for figure in figures]
         table.add_row(*([str(row.group)] if grouped else []), Text(quoted(row.name)), *cells)
     return table
 
@@ -134,17 +135,3 @@ def write(record: SeedsRecord, folder: Path) -> None:
         MachineError: the folder cannot be created or written.
     """
     write_together(folder, {FILE: record.model_dump_json(indent=2).encode()})
-
-
-def row_of(report: Report, group: Mapping[str, int]) -> SeedsRow:
-    """The row of a submission that was scored on a single seed."""
-    value, name = report.unlearned.score.value, report.submission.name
-    return SeedsRow(
-        name=name,
-        scores=[value],
-        intervals=[report.interval],
-        mean=value,
-        deviation=None,
-        interval=report.interval,
-        group=group.get(name),
-    )

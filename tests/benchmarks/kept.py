@@ -17,10 +17,10 @@ from scoring.banks import fitting
 from scoring.judging.interval import Spread
 from scoring.reports.columns import Figures
 from scoring.reports.files import folder_of
-from scoring.reports.ranking import REFERENCE, Compared, rows_of
 from scoring.reports.seeds import summary_of
 from scoring.running.pools import Pools
 from scoring.tuning.constants import Number
+from tests.benchmarks.ranking import REFERENCE, Compared, rows_of
 from tests.benchmarks.record import RESULTS
 
 ROWS = RESULTS / "methods"
@@ -142,18 +142,20 @@ def remove_others(task: str, seed: int, models: int, names: Collection[str]) -> 
 
 
 def rows_in(task: str, seed: int, models: int) -> dict[str, Row]:
-    """All rows of a comparison that have figures, by name."""
+    """All rows of a comparison, by name."""
     found = {path.stem: read(path) for path in sorted(folder(task, seed, models).glob("*.json"))}
-    return {name: row for name, row in found.items() if row and row.figures is not None}
+    return {name: row for name, row in found.items() if row}
 
 
 def compared(task: str, seeds: Sequence[int], models: int) -> Compared:
     """The comparison on several seeds, for a table. A submission that has no figures with some seed is left out."""
-    by_seed = [rows_in(task, seed, models) for seed in seeds]
+    measured = [rows_in(task, seed, models) for seed in seeds]
+    by_seed = [{name: row for name, row in rows.items() if row.figures is not None} for rows in measured]
     names = set.intersection(*map(set, by_seed)) - set(REFERENCE)
     scored = {name: [(row.spread.value, row.spread) for row in (rows[name] for rows in by_seed)] for name in names}
     figures = [{name: row.figures for name, row in rows.items() if row.figures} for rows in by_seed]
     ceilings = [rows["ceiling"] for rows in by_seed]
     bands = [(one.band[0], one.band[1]) for one in ceilings]
     hosts = [row.host for rows in by_seed for row in rows.values()]
-    return Compared(rows_of(figures, {row.name: row for row in summary_of(scored)}), bands, hosts)
+    rows = rows_of(figures, {row.name: row for row in summary_of(scored)})
+    return Compared(rows, bands, hosts, sorted(set.union(*map(set, measured)) - set(rows)))

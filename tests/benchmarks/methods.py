@@ -20,11 +20,10 @@ from scoring.banks.words import words_of
 from scoring.cli.console import messages
 from scoring.cli.pools import backend_of, pools_of
 from scoring.compare import judge_references
-from scoring.reports import agreement, ranking, tuning
+from scoring.reports import tuning
 from scoring.reports.columns import figures_of, reference_rows
 from scoring.reports.files import folder_of
 from scoring.reports.place import write_together
-from scoring.reports.ranking import REFERENCE
 from scoring.reports.recording import record_of
 from scoring.run import Reference, judge, prepare
 from scoring.running.machines import cores
@@ -36,8 +35,9 @@ from scoring.untrusted.submission import Submission
 from scoring.untrusted.submission import read as submission_at
 from starter_kit.contract import brings_learning, reads_text
 from starter_kit.errors import SubmissionError
-from tests.benchmarks import kept
+from tests.benchmarks import agreement, kept, ranking
 from tests.benchmarks.blocks import blocks_covered
+from tests.benchmarks.ranking import REFERENCE
 from tests.benchmarks.variants import ROOT, SUBMISSIONS, VARIANTS
 
 REPORTS, STORE = ROOT / "out/reports", ROOT / "out/store"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from scoring.judging.interval import Spread
-from scoring.reports.ranking import filled
 from scoring.reports.seeds import summary_of
 from tests.benchmarks import kept
+from tests.benchmarks.ranking import filled
 
 EXAMPLES = 30
 HOST = {"python": "3", "torch": "2", "numpy": "2", "cpu": "a processor", "cpu_capability": "AVX2", "device": "cpu"}
@@ -39,6 +39,7 @@ def spreads(monkeypatch, tmp_path):
 def test_a_comparison_of_kept_rows_is_that_of_the_measured_ones(spreads):
     compared = kept.compared("digits", (0, 1), 64)
     assert set(compared.rows) == {*SCORES, "ceiling"}
+    assert compared.left_out == ["sometimes"]
     assert compared.bands == [(0.1, 0.3)] * 2
     assert compared.rows["good"].figures["retain"] == pytest.approx(0.905)
     for expected in summary_of(spreads):
@@ -67,3 +68,17 @@ def test_rows_are_short_and_without_machine_precision(spreads):
     text = (kept.folder("digits", 0, 64) / "good.json").read_text()
     assert json.loads(text)["deviations"] == kept.rounded(spreads["good"][0][1].deviations.tolist())
     assert len(text) < 12 * EXAMPLES * 9 + 500
+
+
+def test_other_words_about_a_method_are_the_same_code():
+    code = "RATE = 1\n\n\ndef unlearning(net, retain, forget, val):\n    return net\n"
+    assert kept.code_of(f'"""Do nothing."""\n\n{code}') == kept.code_of(f'"""Leave it.\n\nAs it is.\n"""\n\n{code}')
+    assert kept.code_of(code) != kept.code_of(code.replace("1", "2"))
+    assert kept.code_of(f'"""Do nothing."""\n\n{code}') != kept.code_of(
+        f'"""Do nothing."""\n\n{code.replace("1", "2")}'
+    )
+
+
+def test_rows_of_submissions_that_are_gone_are_removed(spreads):
+    kept.remove_others("digits", 0, 64, {"good", "bad"})
+    assert set(kept.rows_in("digits", 0, 64)) == {"good", "bad", "ceiling"}

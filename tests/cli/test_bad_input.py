@@ -193,20 +193,6 @@ def test_outputs_with_hostile_names_are_refused(invoke, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"\xff", "is not a text file in UTF-8."),
-        (None, "No such file or directory."),
-    ],
-)
-def test_a_page_that_is_refused(invoke, tmp_path, content, message):
-    page = tmp_path / "page\x07.md"
-    if content:
-        page.write_bytes(content)
-    assert_refused(invoke("tables", page), INPUT, message)
-
-
-@pytest.mark.parametrize(
     ("command", "below"),
     [
         *(

@@ -22,7 +22,7 @@ def make(*arguments):
 def test_make_alone_lists_the_verbs():
     result = make()
     assert result.returncode == 0
-    verbs = ("env", "new", "score", "compare", "tables", "bundle", "rehearse", "upload", "submissions", "lint", "test")
+    verbs = ("env", "new", "score", "compare", "bundle", "rehearse", "upload", "submissions", "lint", "test")
     for verb in verbs:
         assert f"make {verb} " in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 110

@@ -40,7 +40,7 @@ def test_help_names_every_command_and_imports_nothing_heavy():
     program = f"{listing}; sys.argv[1:] = ['--help']; from scoring.cli import main; main()"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0
-    verbs = ["new", "score", "compare", "judge", "tables", "export", "bundle", "rehearse", "upload", "submissions"]
+    verbs = ["new", "score", "compare", "judge", "export", "bundle", "rehearse", "upload", "submissions"]
     listed = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("│ ") and line.split()[1:]]
     assert set(verbs) <= set(listed)
     assert result.stdout.splitlines()[-1] == "", "torch or matplotlib was imported"

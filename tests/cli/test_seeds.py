@@ -58,15 +58,17 @@ def test_compare_summarises_what_all_seeds_have(kit, tmp_path, shared, written):
     """A submission that fails on one original is in that comparison's errors, and named where the mean is missing."""
     sums = [float(next(iter(make_pools(shared, seed=seed).original.weights.values())).sum()) for seed in (0, 1)]
     half = written(FAILS_ON_ONE.replace("WHERE", str(sum(sums) / 2)))
-    result = kit("compare", *FILES, half, "--seeds", "0,1", "--store", shared)
+    never = half.with_name("never.py")
+    never.write_text(FAILS_ON_ONE.replace("WHERE", "-1e9"))
+    result = kit("compare", *FILES, half, never, "--seeds", "0,1", "--store", shared)
     assert result.exit_code == 1
     assert "on this original only" in result.stderr
     record = read(tmp_path / "report/seeds.json")
     means = [row.mean for row in record.rows]
     assert means == sorted(means, reverse=True)
     assert {row.name for row in record.rows} == {"weight_noise", "identity"}
-    assert record.left_out == ["mine"]
-    assert "Left out, without a score on at least one seed: mine." in result.stdout
+    assert record.left_out == ["mine", "never"]
+    assert "Left out, without a score on at least one seed: mine, never." in " ".join(result.stdout.split())
     for seed in (0, 1):
         found = json.loads((tmp_path / f"report/seed-{seed}/comparison.json").read_text())
         scores = {one["submission"]["name"]: one["unlearned"]["score"]["value"] for one in found["ranking"]}

@@ -7,28 +7,21 @@ A page asks for the table with a comment, and everything up to the closing comme
 """
 
 import re
-from functools import partial
-from pathlib import Path
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
-from scoring.reports.columns import Figures
-from scoring.reports.ranking import REFERENCE, Source, compared_in
+from scoring.reports.columns import COLUMNS, Figures
 from scoring.reports.tuning import SUFFIX
+from tests.benchmarks.ranking import REFERENCE, Source
 
 MARK = re.compile(r"(<!-- agreement task=(\S+) models=(\d+) seeds=(\d+(?:,\d+)*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-JUDGES = {
-    "score": "score",
-    "forget": "forget accuracy",
-    "attack": "attack",
-    "population": "population attack",
-    "u_lira": "U-LiRA",
-    "klom": "KLoM",
-}
-"""Columns that judge forgetting. For all but the score, the nearer to what perfect forgetting gives, the better."""
+JUDGES = ("score", "forget", "attack", "population", "u_lira", "klom")
+"""The score, and the columns that judge forgetting. For all but the score, the nearer to what perfect forgetting gives,
+the better."""
 
 BEST = {"u_lira": 0.5, "klom": 0.0}
 """What perfect forgetting would give, where that is known. Elsewhere it is what retrained models give."""
@@ -49,15 +42,6 @@ PRIZES = (
 
 MOST = 3
 """How many methods are named of those on which a judge disagrees most with the score, either way."""
-
-
-def with_tables(page: str, reports: Path) -> str:
-    """The page with all its tables written again.
-
-    Raises:
-        InputError: a comparison that a table needs does not exist or cannot be read.
-    """
-    return filled(page, partial(compared_in, reports))
 
 
 def filled(page: str, source: Source) -> str:
@@ -88,23 +72,24 @@ def _worse(judge: str, rows: list[Figures], ceiling: Figures) -> NDArray[np.floa
 
 def _table(worse: dict[str, NDArray[np.float64]], names: list[str]) -> str:
     """Spearman's rank correlations between the judges, and on which methods each disagrees most with the score."""
-    heading = ["", *(JUDGES[judge] for judge in worse), "ranks higher than the score does", "ranks lower"]
+    heading = ["", *(_title(judge) for judge in worse), "ranks higher than the score does", "ranks lower"]
     lines = [heading]
     for judge, values in worse.items():
         correlations = [f"{spearmanr(values, others).statistic:.2f}" for others in worse.values()]
-        higher = _ranks(worse["score"]) - _ranks(values)
-        order = np.argsort(-higher, kind="stable")
-        named = [[names[place] for place in some] for some in (order[:MOST], order[::-1][:MOST])]
-        lines.append(
-            [JUDGES[judge], *correlations, *([", ".join(some) for some in named] if judge != "score" else ["", ""])]
-        )
+        higher = rankdata(worse["score"]) - rankdata(values)
+        named = [
+            [names[place] for place in np.argsort(-by, kind="stable")[:MOST] if by[place] > 0]
+            for by in (higher, -higher)
+        ]
+        lines.append([_title(judge), *correlations, *map(", ".join, named)])
     written = [f"| {' | '.join(line)} |" for line in lines]
     rule = "|---|" + "--:|" * len(worse) + "---|---|"
     return "\n".join([written[0], rule, *written[1:]])
 
 
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.intp]:
-    return np.argsort(np.argsort(values, kind="stable"), kind="stable")
+def _title(judge: str) -> str:
+    """What a table calls a judge."""
+    return COLUMNS[judge].heading if judge in COLUMNS else judge
 
 
 def _prizes(scores: dict[str, float]) -> str:
@@ -113,9 +98,18 @@ def _prizes(scores: dict[str, float]) -> str:
     for kind, suffix in (("published", ""), ("tuned", SUFFIX)):
         values = [scores.get(f"{name}{suffix}") for name in PRIZES]
         if None not in values:
-            test = spearmanr([-value for value in values if value is not None], range(len(PRIZES)))
-            found.append(f"{test.statistic:+.2f} with {kind} constants (p = {test.pvalue:.2f})")
+            found.append(_with_order([-value for value in values if value is not None], f"{kind} constants"))
     return (
         f"Spearman's rank correlations over {len(scores)} rows. Between the scores of the eight winners and "
         f"their final ranks: {', '.join(found) or 'unknown, because not all of them were compared'}."
     )
+
+
+def _with_order(worse: list[float], said: str) -> str:
+    """The correlation of these values with their own order, and how often a random order would have one as strong."""
+    ranks, order = rankdata(worse), np.arange(len(worse))
+    every = np.array(list(permutations(order))) @ ranks
+    # The mean product is that of no correlation; a tolerance, because ranks that are tied are halves.
+    strength = np.abs(every - every.mean())
+    share = np.mean(strength >= strength[0] - 1e-9)
+    return f"{spearmanr(worse, order).statistic:+.2f} with {said} (p = {share:.2f})"

@@ -1,0 +1,162 @@
+"""Ranked tables in Markdown, written into a page from the rows that `make methods` has measured.
+
+A page asks for a table with a comment, and everything up to the closing comment is written again::
+
+    <!-- ranking task=digits models=512 seeds=0,1,2 -->
+    <!-- end -->
+
+With ``rows=NAME,NAME`` before ``-->`` the table has only these rows, and fewer columns. NAME and NAME_tuned share a
+row, which shows the tuned score first and is ranked by it.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from scoring.reports.columns import COLUMNS, Figures, mean_of_figures, shown
+from scoring.reports.seeds import SeedsRow
+from scoring.reports.tuning import SUFFIX
+
+MARK = re.compile(
+    r"(<!-- ranking task=(\S+) models=(\d+) seeds=(\d+(?:,\d+)*)(?: rows=([\w,]+))? -->\n).*?(<!-- end -->)", re.DOTALL
+)
+
+FULL = ("retain", "forget", "test", "epsilon", "attack", "population", "u_lira", "klom", "time")
+BRIEF = ("retain", "forget", "test")
+REFERENCE = ("ceiling", "floor")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: a submission, the ceiling or the floor.
+
+    Attributes:
+        scores: one per seed.
+        figures: means over the seeds.
+        summary: of a submission.
+    """
+
+    scores: list[float]
+    figures: Figures
+    summary: SeedsRow | None = None
+
+    @property
+    def score(self) -> float:
+        """The mean over the seeds."""
+        return mean(self.scores)
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """What the table says of the score, by heading."""
+        interval = self.summary.interval if self.summary else None
+        return {
+            "score": f"{self.score:.4f}",
+            "by seed": " / ".join(f"{score:.4f}" for score in self.scores),
+            "95% interval": f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "",
+            "group": str(self.summary.group or "") if self.summary else "",
+        }
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a table shows.
+
+    Attributes:
+        rows: by name.
+        bands: where an exact method scores in about 95% of runs, by seed.
+        hosts: the machines that rows were measured on.
+        left_out: the submissions that failed, or do not run on this task.
+    """
+
+    rows: dict[str, Row]
+    bands: list[tuple[float, float]]
+    hosts: Sequence[Mapping[str, str]]
+    left_out: Sequence[str] = ()
+
+
+Source = Callable[[str, Sequence[int], int], Compared]
+"""Returns the comparison for a task, seeds and a number of models per pool."""
+
+
+def filled(page: str, source: Source) -> str:
+    """The page with all its tables written again, from the comparisons that ``source`` gives.
+
+    Raises:
+        KeyError: the page asks for a row that was not measured.
+    """
+
+    def written(match: re.Match[str]) -> str:
+        begin, task, models, seeds, rows, end = match.groups()
+        numbers = [int(seed) for seed in seeds.split(",")]
+        compared = source(task, numbers, int(models))
+        chosen = rows.split(",") if rows else None
+        return f"{begin}\n{_table(compared.rows, len(numbers), chosen)}\n\n{_footer(compared, chosen)}\n\n{end}"
+
+    return MARK.sub(written, page)
+
+
+def rows_of(by_seed: Sequence[Mapping[str, Figures]], summary: Mapping[str, SeedsRow]) -> dict[str, Row]:
+    """All rows by name. A submission that has no figures with some seed has none.
+
+    Args:
+        by_seed: the figures of submissions, ceiling and floor, by name.
+        summary: of the submissions, over all seeds.
+    """
+    found = {}
+    for name in set.intersection(*map(set, by_seed)):
+        figures = [rows[name] for rows in by_seed]
+        found[name] = Row([one["score"] or 0.0 for one in figures], mean_of_figures(figures), summary.get(name))
+    return found
+
+
+def _table(rows: Mapping[str, Row], seeds: int, chosen: list[str] | None) -> str:
+    """The table of the chosen rows, or of all."""
+    names = chosen or [name for name in rows if name.removesuffix(SUFFIX) not in rows or not name.endswith(SUFFIX)]
+    best = {name: rows.get(f"{name}{SUFFIX}", rows[name]) for name in names}
+    has_tuned = any(name.endswith(SUFFIX) for name in rows)
+    of_score = ["score", "by seed", "95% interval", "group"] if not chosen else ["score", "95% interval"]
+    if seeds == 1 and not chosen:
+        of_score.remove("by seed")
+    of_own = (of_score if not chosen else ["score"]) if has_tuned else []
+    columns = BRIEF if chosen else FULL
+
+    tuned = [f"tuned {heading}" for heading in of_score] if has_tuned else of_score
+    lines = [
+        ["submission", *tuned, *(f"published {one}" for one in of_own), *(COLUMNS[one].heading for one in columns)]
+    ]
+    for name in sorted(names, key=lambda name: -best[name].score):
+        first = best[name].cells if not has_tuned or f"{name}{SUFFIX}" in rows else {}
+        lines.append(
+            [
+                f"*{name}*" if name in REFERENCE else name,
+                *(first.get(heading, "") for heading in of_score),
+                *(rows[name].cells[heading] for heading in of_own),
+                *(shown(best[name].figures, column) for column in columns),
+            ]
+        )
+    written = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([written[0], "|---|" + "--:|" * (len(lines[0]) - 1), *written[1:]])
+
+
+def _footer(compared: Compared, chosen: list[str] | None) -> str:
+    """How to read the table, what gives it, and on which machines."""
+    # A dictionary keeps the order, and each kind once.
+    hosts = " and ".join(
+        dict.fromkeys(
+            f"Python {host['python']}, torch {host['torch']}, numpy {host['numpy']}; {host['cpu']} "
+            f"({host['cpu_capability']}), {host['device']}"
+            for host in compared.hosts
+        )
+    )
+    said = ["`make methods`."]
+    if len(compared.bands) > 1:
+        said.append("All columns are means over the seeds.")
+    if any(name.endswith(SUFFIX) for name in compared.rows):
+        said.append("Where there is a tuned file, the row is ranked by it, and the last columns are its own.")
+    if not chosen:
+        said.append("No row differs significantly from the first of its group.")
+        if compared.left_out:
+            said.append(f"Left out, because they failed or do not run on this task: {', '.join(compared.left_out)}.")
+    bands = ", ".join(f"{low:.3f} to {high:.3f}" for low, high in compared.bands)
+    return " ".join([*said, f"An exact method scores {bands} in about 95% of runs.", f"{hosts}."])
