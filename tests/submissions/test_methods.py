@@ -70,6 +70,20 @@ def test_scrub_rewinds_to_the_epoch_that_forgets_as_much_as_it_does_not_know(net
     assert not torch.equal(net.fc.weight, states[5]["fc.weight"])
 
 
+def test_scrub_rewinds_no_further_than_it_must(net, loaders, monkeypatch):
+    """Of several epochs that fit equally well, the last one has learned most. On digits all five do."""
+    module, states, errors = method("scrub"), [], iter([0.0, 0.1, 0.1, 0.3, 0.0, 0.1])
+
+    def error(net, examples):
+        states.append(copy.deepcopy(net.state_dict()))
+        return next(errors)
+
+    monkeypatch.setattr(module, "error", error)
+    module.unlearning(net, *loaders)
+    assert all(torch.equal(value, states[2][name]) for name, value in net.state_dict().items())
+    assert not torch.equal(net.fc.weight, states[1]["fc.weight"])
+
+
 def test_scrub_compares_with_validation_examples_of_the_forgotten_classes(net, loaders):
     module, (_, forget, val) = method("scrub"), loaders
     two = forget.dataset.targets < 2
@@ -169,6 +183,12 @@ def test_a_layer_that_cannot_be_reset_is_reported(name):
         method(name).reset(nn.Sequential(nn.Linear(4, 4), nn.MultiheadAttention(4, 2)))
 
 
+def test_a_last_layer_that_cannot_be_reset_is_reported():
+    net = nn.Sequential(nn.Linear(4, 4), nn.MultiheadAttention(4, 2))
+    with pytest.raises(NotImplementedError, match="MultiheadAttention in this network has no reset_parameters"):
+        method("retrain_last_layers").reset(net, list(net.modules()))
+
+
 def test_salun_moves_the_weights_that_matter_to_the_forget_set(net, loaders):
     module, before = method("salun"), weights(net)
     frozen = dict(zip(before, module.find_frozen(net, loaders[1]), strict=True))
@@ -200,6 +220,12 @@ def test_salun_chooses_among_the_weights_that_have_a_gradient():
     of_alive = torch.cat([mask[some] for mask, some in zip(frozen, alive, strict=True)])
     assert float(of_alive.double().mean()) == pytest.approx(0.5, abs=0.01)
     assert all(bool(mask[~some].all()) for mask, some in zip(frozen, alive, strict=True))
+
+
+def test_salun_freezes_a_weight_that_no_output_depends_on(net, loaders):
+    net.unused = nn.Parameter(torch.ones(3))
+    method("salun").unlearning(net, *loaders)
+    assert torch.equal(net.unused.detach(), torch.ones(3))
 
 
 def test_divergences_are_those_of_kullback_and_leibler(net, loaders):

@@ -47,6 +47,14 @@ def test_no_two_methods_leave_the_same_weights(name):
     assert alike(left) == []
 
 
+def test_methods_that_do_the_same_are_found():
+    """A copy in all but the last bits, and one that does nothing; but not steps that differ by a thousandth."""
+    start = torch.arange(100.0)
+    step = torch.linspace(-1, 1, 100)
+    left = {"the original": start, "nothing": start.clone(), "one": start + step, "copy": start + step * (1 + 1e-6)}
+    assert alike(left | {"other": start + step * 1.001}) == [("the original", "nothing"), ("one", "copy")]
+
+
 def values(net: nn.Module) -> Tensor:
     """All weights of a network as one vector."""
     return torch.cat([weight.detach().float().flatten() for weight in net.parameters()])

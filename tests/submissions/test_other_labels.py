@@ -45,6 +45,27 @@ def test_srl_and_rum_draw_nothing_where_nothing_is_asked():
         assert not torch.equal(used[marks], examples.targets[marks])
 
 
+@pytest.mark.parametrize("name", ["random_labels", "salun"])
+def test_random_labels_are_learned_only_where_something_is_asked(name, monkeypatch):
+    """A model whose answers at other positions are trained on random classes would forget what nobody asked for."""
+    task, module, used = sequence_task(), method(name), []
+
+    def spy(logits, targets):
+        used.append(targets)
+        return cross_entropy(logits, targets)
+
+    monkeypatch.setattr(module, "cross_entropy", spy)
+    monkeypatch.setattr(module, "EPOCHS", 1)
+    seed_everything(0)
+    module.unlearning(task.network(), *map(ExampleLoader, (task.retain, task.forget, task.validation)))
+    asked = task.forget.targets[0] != -100
+    assert all(torch.equal(row != -100, asked) for targets in used for row in targets), (
+        "the same places in all examples"
+    )
+    true = {tuple(row) for some in (task.retain, task.forget) for row in some.targets.tolist()}
+    assert any(tuple(row) not in true for targets in used for row in targets.tolist())
+
+
 def test_srl_confuses_the_forget_set_and_keeps_the_rest(net, loaders):
     before = loss(net, loaders[1])
     method("srl").unlearning(net, *loaders)

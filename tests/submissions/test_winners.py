@@ -69,7 +69,7 @@ def test_weights_with_similar_gradients_are_reinitialised(net, loaders):
 
 def test_the_first_convolution_receives_noise(net, loaders, monkeypatch):
     module = method("noise_class_weighted")
-    before, added = net.conv1.weight.detach().clone(), []
+    added = []
     monkeypatch.setattr(module, "add_noise", lambda layer, deviation: added.append((layer, deviation)))
     module.unlearning(net, *loaders)
     assert added == [(net.conv1, 0.6), (net.conv1, 0.005)]
@@ -78,7 +78,6 @@ def test_the_first_convolution_receives_noise(net, loaders, monkeypatch):
     start = wide.weight.detach().clone()
     module.add_noise(wide, 0.6)
     assert float((wide.weight - start).detach().std()) == pytest.approx(0.6, rel=0.02)
-    assert (net.conv1.weight - before).abs().max() < 0.6
 
 
 def dominated(examples):
