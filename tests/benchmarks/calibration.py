@@ -1,10 +1,11 @@
 """``make calibration``: do intervals cover what they promise to? Measured on pools whose truth is known.
 
-Simulated pools have Gaussian confidences. Three methods of different quality are compared with the same retrained
-models. In some settings all examples are independent, in others half of their variance is common to all examples of a
-model; in the last one, some unlearned models diverge. What an interval should cover is the mean score over all repeats,
-so every repeat is made twice: first for its scores, then for its intervals. Real pools, those of `make methods`, are
-cut into disjoint blocks, and the interval of each should cover the mean of the others.
+Simulated pools have Gaussian confidences, and seeds that were not used while the way to compute intervals was chosen.
+Three methods of different quality are compared with the same retrained models. In some settings all examples are
+independent, in others half of their variance is common to all examples of a model; in the last one, some unlearned
+models diverge. What an interval should cover is the mean score over all repeats, so every repeat is made twice: first
+for its scores, then for its intervals. Real pools, those of `make methods`, are cut into disjoint blocks, and the
+interval of each should cover the mean of the others.
 
 Finished repeats are counted in results/calibration.json, so you can stop and start it again at any moment. REPEATS=100
 gives a first look; more repeats later move the truth, so all intervals are then made again.

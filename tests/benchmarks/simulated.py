@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 
 from scoring.judging.outputs import Identity, Outputs
 
-MODELS = (64, 256, 512)
+MODELS = (32, 64, 256, 512)
 EXAMPLES = (20, 100, 400)
 SHARED = (0.0, 0.5)
 DIVERGED = 0.05
+FRESH = 10_000
+"""The seed of the first repeat. Those before it were looked at while the way to compute intervals was chosen."""
 
 METHODS = {"null": (0.0, 0.0), "easy": (0.5, 0.3), "hard": (2.5, 1.0)}
 """How far confidences are moved, in standard deviations: mean and standard deviation over examples."""
@@ -66,7 +68,7 @@ def pools(setting: Setting, repeat: int) -> tuple[Outputs, dict[str, Outputs]]:
     place, width = fixed.normal(0, 3, examples), fixed.uniform(0.5, 3, examples)
     sign = fixed.choice([-1, 1], examples)
     moved = {name: fixed.normal(*shift, examples) for name, shift in METHODS.items()}
-    rng = np.random.default_rng([models, round(10 * shared), repeat])
+    rng = np.random.default_rng([models, round(10 * shared), FRESH + repeat])
 
     def drawn(shift: NDArray[np.float64] | float, diverged: float) -> Outputs:
         own, common = rng.normal(size=(models, examples)), rng.normal(size=(models, 1))
