@@ -35,6 +35,7 @@ COLUMNS = {
     "forget": Column("forget", "accuracy on the forget set"),
     "test": Column("test", "accuracy on the test set"),
     "epsilon": Column("median epsilon", "over the forget examples; 50 stands for infinity", 2),
+    "time": Column("time", "of a run, relative to retraining", 2),
     "attack": Column("attack", "of the challenge's starting kit: accuracy on single models; 0.5 is chance"),
     "population": Column("population attack", "area under the ROC curve; 0.5 is chance"),
     "u_lira": Column("U-LiRA", "accuracy; 0.5 is chance"),
@@ -44,7 +45,6 @@ COLUMNS = {
     "relearned": Column("after relearning", "accuracy on the forget set after a relearning attack"),
     "ks_p": Column("KS p", "median p-value of TOFU's test; above 0.05 is good forgetting"),
     "utility": Column("model utility", "TOFU's, in [0, 1]"),
-    "time": Column("time", "of a run, relative to retraining", 2),
 }
 """All columns that can be chosen, by name."""
 

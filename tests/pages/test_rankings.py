@@ -217,7 +217,7 @@ def test_a_folder_without_reports_is_an_error(tmp_path):
 
 
 def comparison(**changes):
-    figures = {"score": 0.2, "retain": 1.0, "forget": 0.9, "test": 0.99}
+    figures = {"score": 0.2, "retain": 1.0, "forget": 0.9, "test": 0.99, "u_lira_tpr": 0.01}
     return ComparisonRecord(
         title="digits",
         command="make compare",
@@ -260,3 +260,20 @@ def test_a_comparison_in_a_browser(opened, tmp_path):
     page.get_by_role("button", name="group").click()
     page.get_by_role("button", name="group").click()
     assert names()[:2] == ["good", "<b>bad</b>"], "what has no group comes last"
+
+
+@pytest.mark.browser
+def test_columns_can_be_chosen(opened, tmp_path):
+    path = tmp_path / "comparison.html"
+    path.write_text(comparison_page(comparison(), []))
+    page = opened(path, viewport={"width": 1400, "height": 800})
+    page.get_by_text("Choose columns").click()
+    shown = page.locator("#rows tbody tr").first.locator("td:visible")
+    before = shown.count()
+    for name, heading, visible in (("forget", "forget", True), ("u_lira_tpr", "U-LiRA TPR", False)):
+        column, box = page.locator(f"th[data-sort={name}]"), page.get_by_label(heading, exact=True)
+        assert column.is_visible() == box.is_checked() == visible
+        box.click()
+        assert column.is_visible() != visible
+    assert shown.count() == before
+    assert page.trouble == []

@@ -19,6 +19,27 @@ function sortBy(heading) {
   body.append(...entries.flatMap(({ row, said }) => (said ? [row, said] : [row])));
 }
 
+const filters = document.getElementById("filters");
+const columns = table.tHead.querySelectorAll("[data-column]");
+if (columns.length) {
+  const list = document.createElement("details");
+  const summary = document.createElement("summary");
+  summary.append("Choose columns");
+  list.append(summary);
+  for (const heading of columns) {
+    const label = document.createElement("label");
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    const show = () => { for (const row of table.rows) row.cells[heading.cellIndex].hidden = !box.checked; };
+    box.checked = heading.dataset.column === "shown";
+    box.addEventListener("change", show);
+    label.append(box, ` ${heading.textContent}`);
+    list.append(label);
+    show();
+  }
+  filters.append(list);
+}
+
 for (const heading of table.tHead.querySelectorAll("[data-sort]")) {
   const button = document.createElement("button");
   button.type = "button";
@@ -27,7 +48,6 @@ for (const heading of table.tHead.querySelectorAll("[data-sort]")) {
   heading.append(button);
 }
 
-const filters = document.getElementById("filters");
 const chosen = {};
 for (const name of ["person", "label"]) {
   const heading = table.tHead.querySelector(`[data-sort=${name}]`);

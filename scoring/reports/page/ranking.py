@@ -19,21 +19,8 @@ WIDTH, HEIGHT = 300, 26
 PER_SEED = 12
 """Pixels that each further seed adds."""
 
-ALL = (
-    "quality",
-    "retain",
-    "forget",
-    "test",
-    "epsilon",
-    "time",
-    "attack",
-    "population",
-    "u_lira",
-    "klom",
-    "relearned",
-    "ks_p",
-)
-"""Columns in their order; those without a figure are left out."""
+HIDDEN = ("u_lira_tpr", "klom_test", "utility")
+"""Columns that a reader has to choose to see them. The others already fill a wide screen."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +100,7 @@ def ranking_page(
     """
     highest = max([band[1] if band else 1.0, *(_highest(entry) for entry in entries)])
     x = Axis(0, highest * 1.05 or 1.0, 6, WIDTH - 6)
-    columns = [name for name in ALL if any(entry.figures.get(name) is not None for entry in entries)]
+    columns = [name for name in COLUMNS if any(entry.figures.get(name) is not None for entry in entries)]
     rows = [_row(entry, x, columns) for entry in sorted(entries, key=lambda entry: -entry.score)]
     return render(
         "ranking.html.jinja",
@@ -123,6 +110,7 @@ def ranking_page(
         rows=rows,
         grouped=any(row.group for row in rows),
         headings=[(name, COLUMNS[name].heading) for name in columns],
+        hidden=HIDDEN,
         columns=[COLUMNS[name] for name in columns],
         intervals=any(dot.interval for row in rows for dot in row.dots),
         band=(x.at(band[0]), x.at(band[1])) if band else (0, 0),
