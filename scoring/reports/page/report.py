@@ -7,20 +7,11 @@ import numpy as np
 from scoring.judging.epsilon import EPSILON_CAP
 from scoring.judging.outputs import Outputs
 from scoring.judging.score import BIN_WIDTH
+from scoring.reports.columns import COLUMNS
 from scoring.reports.page.drawing import Axis, Overlap, overlap, steps, ticks
 from scoring.reports.page.render import render
 from scoring.reports.page.words import name_of, rule_in_words, verdict
 from scoring.reports.record import Conversation, ExampleRecord, Report
-
-JUDGES = {
-    "attack": ("starting kit's attack", "accuracy on single models; 0.5 is chance"),
-    "population": ("population attack", "area under the ROC curve; 0.5 is chance"),
-    "u_lira": ("U-LiRA", "accuracy; 0.5 is chance"),
-    "u_lira_tpr": ("U-LiRA, true positives", "rate at 1% false positives; 0.01 is chance"),
-    "klom": ("KLoM, forget set", "nats, 95th percentile; 0 means identical distributions"),
-    "klom_test": ("KLoM, test set", "nats, 95th percentile; 0 means identical distributions"),
-}
-"""What other judges are called, and how to read their figures."""
 
 SMALL = (168, 36)
 """Pixels of an example's histogram."""
@@ -65,7 +56,7 @@ def page_of(report: Report, unlearned: Outputs, retrained: Outputs, ceiling: np.
         histogram=_histogram(epsilons, ceiling),
         by_models=_by_models(report),
         scale=_scale(report),
-        judges=JUDGES,
+        judges=[(name, column) for name, column in COLUMNS.items() if report.judges.get(name) is not None],
     )
 
 
