@@ -11,7 +11,8 @@ from scoring.reports import tuning as reports
 from scoring.tuning import search
 from scoring.untrusted.submission import read
 from starter_kit.errors import InputError, SubmissionError, UnsuitedError
-from tests.conftest import MODELS, make_pools
+from tests.conftest import MODELS, make_pools, quiet_pools
+from tests.toys import sequence_task
 
 SHIFT = '''"""Shift all weights a little, or too much."""
 import torch
@@ -83,6 +84,25 @@ def test_what_takes_too_long_does_not_count(find):
         assert (trial.outcome == "too slow") == (trial.values["NOISE"] > 0.1)
     assert tuning.trials[0].score is None
     assert tuning.trials[0].time > 0.2
+
+
+def test_a_trial_that_does_worse_than_most_is_stopped_early(find, monkeypatch, tuning_store):
+    monkeypatch.setattr(search, "STAGES", (4, MODELS))
+    earlier = set(tuning_store.glob("mine-*"))
+    tuning, _ = find(SHIFT.replace("NOISE = 0.5", "NOISE = 0.4"), 14)
+    stopped = [trial for trial in tuning.trials if trial.outcome == "stopped early"]
+    assert stopped
+    assert all(trial.score is None and trial.number >= 8 for trial in stopped)
+    made = [len(list(folder.glob("*.row"))) for folder in set(tuning_store.glob("mine-*")) - earlier]
+    assert made.count(4) == len(stopped), "and makes no more models"
+    assert made.count(MODELS) == len([trial for trial in tuning.trials if trial.outcome == "scored"])
+
+
+def test_answers_of_several_words_can_be_tuned_for(written, tuning_store):
+    pools = quiet_pools(tuning_store, sequence_task(), seed=search.TUNING_SEED)
+    tuning = search.search(written(SHIFT), pools, 3, lambda _: None)
+    assert len(tuning.trials) == 3
+    assert any(trial.score is not None for trial in tuning.trials)
 
 
 def test_a_trial_that_fails_does_not_stop_the_search(find):
