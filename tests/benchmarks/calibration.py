@@ -142,8 +142,7 @@ def main(repeats: int) -> None:
             if chunk not in known[setting.name].judged
         }
         add("intervals", judged, known)
-    page = PAGE.read_text()
-    before, rest = page.split(BEGIN)
+    before, rest = PAGE.read_text().split(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n{table(known)}\n\n{footer()}\n\n{rest[rest.index(END) :]}")
 
 

@@ -96,19 +96,23 @@ def with_best_constants() -> list[Path]:
     return places
 
 
-def prepare_reference(comparison: Comparison) -> None:
-    """Make what the rows of a comparison are compared with, and the rows of ceiling and floor, unless they are kept."""
+def make_bank(comparison: Comparison) -> None:
+    """Make what the rows of a comparison are compared with, unless it is kept."""
     task, seed, models = comparison
     bank = kept.bank_of(task, seed, models)
-    if task == "digits" and not bank.is_file():
+    if not bank.is_file():
         made = bank_of(pools_for(task, seed, workers=None), models)
         words = words_of(made.card, f"TASK={task} MODELS={models} SEED={seed}")
         write_together(bank.parent, {bank.name: packed(made, words)})
+
+
+def measure_reference(comparison: Comparison) -> None:
+    """Measure the rows of ceiling and floor, unless they are kept."""
     pools, folder = pools_of_comparison(comparison), kept.folder(*comparison)
     stored = [kept.read(folder / f"{name}.json") for name in REFERENCE]
     if all(row and kept.is_current(row, "", pools) for row in stored):
         return
-    reference = prepare(replace(pools, workers=None), models)
+    reference = prepare(replace(pools, workers=None), comparison[2])
     for name, figures in reference_rows(reference, judge_references(reference), []).items():
         row = kept.Row("", pools.identity.reference, pools.kind, figures, band=reference.ceiling.band)
         kept.write(folder / f"{name}.json", row)
@@ -175,12 +179,13 @@ def main() -> None:
     """Measure what is not kept, and write the pages."""
     all_at_once(partial(tune, path) for path in methods())
     for comparison in DIGITS:
-        prepare_reference(comparison)
+        make_bank(comparison)
+        measure_reference(comparison)
     rows = [*with_best_constants(), *methods()]
     for comparison in (*DIGITS, FACES):
         kept.remove_others(*comparison, {path.stem for path in rows})
     all_at_once(partial(measure, path, comparison) for comparison in DIGITS for path in rows)
-    prepare_reference(FACES)
+    measure_reference(FACES)
     all_at_once(partial(measure, path, FACES) for path in methods())
     for page in PAGES:
         page.write_text(agreement.filled(ranking.filled(page.read_text(), kept.compared), kept.compared))
