@@ -7,6 +7,7 @@ A page asks for the table with a comment, and everything up to the closing comme
 """
 
 import re
+from collections.abc import Mapping
 from itertools import permutations
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.stats import rankdata, spearmanr
 
 from scoring.reports.columns import COLUMNS, Figures
 from scoring.reports.tuning import SUFFIX
-from tests.benchmarks.ranking import REFERENCE, Source
+from tests.benchmarks.ranking import REFERENCE, Row, Source
 
 MARK = re.compile(r"(<!-- agreement task=(\S+) models=(\d+) seeds=(\d+(?:,\d+)*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -51,13 +52,12 @@ def filled(page: str, source: Source) -> str:
         begin, task, models, seeds, end = match.groups()
         rows = source(task, [int(seed) for seed in seeds.split(",")], int(models)).rows
         ceiling = rows["ceiling"].figures
-        names = [name for name in rows if name not in REFERENCE]
+        names = [name for name, row in rows.items() if name not in REFERENCE and row.complete]
         worse = {judge: _worse(judge, [rows[name].figures for name in names], ceiling) for judge in JUDGES}
         # A judge that lacks a figure, or gives the same to all, ranks nothing.
         known = {judge: values for judge, values in worse.items() if np.ptp(values) > 0}
-        scores = {name: rows[name].figures["score"] or 0.0 for name in names}
         table = _table(known, names) if len(names) >= FEWEST_ROWS else "Too few submissions for a rank correlation."
-        return f"{begin}\n{table}\n\n{_prizes(scores)}\n\n{end}"
+        return f"{begin}\n{table}\n\n{_prizes(rows, len(names))}\n\n{end}"
 
     return MARK.sub(written, page)
 
@@ -92,15 +92,18 @@ def _title(judge: str) -> str:
     return COLUMNS[judge].heading if judge in COLUMNS else judge
 
 
-def _prizes(scores: dict[str, float]) -> str:
+def _prizes(rows: Mapping[str, Row], compared: int) -> str:
     """How far the scores of the competition's winners agree with their final ranks."""
     found = []
     for kind, suffix in (("published", ""), ("tuned", SUFFIX)):
-        values = [scores.get(f"{name}{suffix}") for name in PRIZES]
-        if None not in values:
-            found.append(_with_order([-value for value in values if value is not None], f"{kind} constants"))
+        winners = [rows[f"{name}{suffix}"] for name in PRIZES if f"{name}{suffix}" in rows]
+        if len(winners) == len(PRIZES):
+            complete = all(row.complete for row in winners)
+            scores = [row.score if complete else row.scores[0] or 0.0 for row in winners]
+            on = "" if complete else " on the first seed"
+            found.append(_with_order([-score for score in scores], f"{kind} constants{on}"))
     return (
-        f"Spearman's rank correlations over {len(scores)} rows. Between the scores of the eight winners and "
+        f"Spearman's rank correlations over {compared} rows. Between the scores of the eight winners and "
         f"their final ranks: {', '.join(found) or 'unknown, because not all of them were compared'}."
     )
 

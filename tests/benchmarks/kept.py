@@ -7,7 +7,7 @@ them, on this machine or on another. Models are not kept. The banks beside the r
 import ast
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from scoring.banks import fitting
 from scoring.judging.interval import Spread
 from scoring.reports.columns import Figures
 from scoring.reports.files import folder_of
-from scoring.reports.seeds import summary_of
+from scoring.reports.seeds import SeedsRow, summary_of
 from scoring.running.pools import Pools
 from scoring.tuning.constants import Number
 from tests.benchmarks.ranking import REFERENCE, Compared, rows_of
@@ -148,14 +148,29 @@ def rows_in(task: str, seed: int, models: int) -> dict[str, Row]:
 
 
 def compared(task: str, seeds: Sequence[int], models: int) -> Compared:
-    """The comparison on several seeds, for a table. A submission that has no figures with some seed is left out."""
+    """The comparison on several seeds, for a table.
+
+    Submissions that were measured on every seed are put into groups. Those that were measured on the first seed only
+    have a row, but no group. Those that failed are left out.
+    """
     measured = [rows_in(task, seed, models) for seed in seeds]
-    by_seed = [{name: row for name, row in rows.items() if row.figures is not None} for rows in measured]
-    names = set.intersection(*map(set, by_seed)) - set(REFERENCE)
-    scored = {name: [(row.spread.value, row.spread) for row in (rows[name] for rows in by_seed)] for name in names}
-    figures = [{name: row.figures for name, row in rows.items() if row.figures} for rows in by_seed]
-    ceilings = [rows["ceiling"] for rows in by_seed]
+    failed = {name for rows in measured for name, row in rows.items() if row.figures is None}
+    submissions = set(measured[0]) - failed - set(REFERENCE)
+    # Sorted, so that ties have the same order in every run.
+    complete = [name for name in sorted(submissions) if all(name in rows for rows in measured)]
+    alone = _summary({name: [measured[0][name].spread] for name in sorted(submissions - set(complete))})
+    summary = {name: row.model_copy(update={"group": None}) for name, row in alone.items()}
+    summary |= _summary({name: [rows[name].spread for rows in measured] for name in complete})
+    figures = [{name: row.figures for name, row in rows.items() if row.figures} for rows in measured]
+    ceilings = [rows["ceiling"] for rows in measured]
     bands = [(one.band[0], one.band[1]) for one in ceilings]
-    hosts = [row.host for rows in by_seed for row in rows.values()]
-    rows = rows_of(figures, {row.name: row for row in summary_of(scored)})
-    return Compared(rows, bands, hosts, sorted(set.union(*map(set, measured)) - set(rows)))
+    hosts = [row.host for rows in measured for row in rows.values()]
+    return Compared(rows_of(figures, summary), bands, hosts, sorted(failed))
+
+
+def _summary(spreads: Mapping[str, Sequence[Spread]]) -> dict[str, SeedsRow]:
+    """The mean score of each submission, with its interval and its group."""
+    return {
+        row.name: row
+        for row in summary_of({name: [(one.value, one) for one in some] for name, some in spreads.items()})
+    }

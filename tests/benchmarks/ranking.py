@@ -32,19 +32,24 @@ class Row:
     """A row of the table: a submission, the ceiling or the floor.
 
     Attributes:
-        scores: one per seed.
-        figures: means over the seeds.
+        scores: one per seed; None for a seed that it was not measured on.
+        figures: means over its seeds.
         summary: of a submission.
     """
 
-    scores: list[float]
+    scores: Sequence[float | None]
     figures: Figures
     summary: SeedsRow | None = None
 
     @property
     def score(self) -> float:
-        """The mean over the seeds."""
-        return mean(self.scores)
+        """The mean over its seeds."""
+        return mean(score for score in self.scores if score is not None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether it was measured on all seeds."""
+        return None not in self.scores
 
     @property
     def cells(self) -> dict[str, str]:
@@ -52,7 +57,7 @@ class Row:
         interval = self.summary.interval if self.summary else None
         return {
             "score": f"{self.score:.4f}",
-            "by seed": " / ".join(f"{score:.4f}" for score in self.scores),
+            "by seed": " / ".join("-" if score is None else f"{score:.4f}" for score in self.scores),
             "95% interval": f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "",
             "group": str(self.summary.group or "") if self.summary else "",
         }
@@ -97,16 +102,18 @@ def filled(page: str, source: Source) -> str:
 
 
 def rows_of(by_seed: Sequence[Mapping[str, Figures]], summary: Mapping[str, SeedsRow]) -> dict[str, Row]:
-    """All rows by name. A submission that has no figures with some seed has none.
+    """A row for each name in the summary, and for the ceiling and the floor.
 
     Args:
-        by_seed: the figures of submissions, ceiling and floor, by name.
-        summary: of the submissions, over all seeds.
+        by_seed: the figures of submissions, ceiling and floor, by name; not all submissions are measured on all seeds.
+        summary: of the submissions, over their seeds.
     """
     found = {}
-    for name in set.intersection(*map(set, by_seed)):
-        figures = [rows[name] for rows in by_seed]
-        found[name] = Row([one["score"] or 0.0 for one in figures], mean_of_figures(figures), summary.get(name))
+    for name in (*summary, *REFERENCE):
+        figures = [rows.get(name) for rows in by_seed]
+        known = [one for one in figures if one]
+        scores = [one["score"] or 0.0 if one else None for one in figures]
+        found[name] = Row(scores, mean_of_figures(known), summary.get(name))
     return found
 
 
@@ -152,6 +159,8 @@ def _footer(compared: Compared, chosen: list[str] | None) -> str:
     said = ["`make methods`."]
     if len(compared.bands) > 1:
         said.append("All columns are means over the seeds.")
+    if not all(row.complete for row in compared.rows.values()):
+        said.append("Published constants that exceed the time budget are measured on the first seed only.")
     if any(name.endswith(SUFFIX) for name in compared.rows):
         said.append("Where there is a tuned file, the row is ranked by it, and the last columns are its own.")
     if not chosen:

@@ -48,6 +48,15 @@ def test_final_ranks_are_compared_with_published_and_tuned_constants():
     assert "+1.00 with published constants (p = 0.00), -1.00 with tuned constants (p = 0.00)" in page
 
 
+def test_winners_that_were_measured_on_one_seed_are_compared_on_that():
+    rows = {name: judged(0.1 / (k + 1), 0.5 + 0.01 * k, 0.5) for k, name in enumerate(PRIZES)}
+    rows["reset_layers_distill"] = Row([0.9, None], {"score": 0.9})
+    page = write(rows)
+    assert "with published constants on the first seed (p =" in page
+    assert "+1.00" not in page
+    assert "over 7 rows" in page
+
+
 def test_an_order_by_chance_has_a_large_p():
     scores = (0.4, 0.1, 0.8, 0.3, 0.6, 0.2, 0.7, 0.5)
     page = write({name: judged(score, 0.5 + score, 0.5) for name, score in zip(PRIZES, scores, strict=True)})

@@ -30,7 +30,8 @@ def spreads(monkeypatch, tmp_path):
             figures = {"score": scores[seed], "retain": 0.9 + seed / 100}
             row = kept.Row("sha", "ref", HOST, figures, kept.rounded(spread.deviations.tolist()))
             kept.write(folder / f"{name}.json", row)
-        kept.write(folder / "ceiling.json", kept.Row("", "ref", HOST, {"score": 0.2}, band=(0.1, 0.3)))
+        for name, score in (("ceiling", 0.2), ("floor", 0.0)):
+            kept.write(folder / f"{name}.json", kept.Row("", "ref", HOST, {"score": score}, band=(0.1, 0.3)))
         failed = {"failed": "diverged"} if seed else {"figures": {"score": 0.5}, "deviations": [[0.1] * EXAMPLES] * 12}
         kept.write(folder / "sometimes.json", kept.Row("sha", "ref", HOST, **failed))
     return found
@@ -38,7 +39,7 @@ def spreads(monkeypatch, tmp_path):
 
 def test_a_comparison_of_kept_rows_is_that_of_the_measured_ones(spreads):
     compared = kept.compared("digits", (0, 1), 64)
-    assert set(compared.rows) == {*SCORES, "ceiling"}
+    assert set(compared.rows) == {*SCORES, "ceiling", "floor"}
     assert compared.left_out == ["sometimes"]
     assert compared.bands == [(0.1, 0.3)] * 2
     assert compared.rows["good"].figures["retain"] == pytest.approx(0.905)
@@ -81,4 +82,14 @@ def test_other_words_about_a_method_are_the_same_code():
 
 def test_rows_of_submissions_that_are_gone_are_removed(spreads):
     kept.remove_others("digits", 0, 64, {"good", "bad"})
-    assert set(kept.rows_in("digits", 0, 64)) == {"good", "bad", "ceiling"}
+    assert set(kept.rows_in("digits", 0, 64)) == {"good", "bad", "ceiling", "floor"}
+
+
+def test_what_was_measured_on_the_first_seed_only_has_a_row_without_a_group(spreads):
+    first = kept.read(kept.folder("digits", 0, 64) / "good.json")
+    kept.write(kept.folder("digits", 0, 64) / "slow.json", replace(first, figures={"score": 0.2, "retain": 0.5}))
+    row = kept.compared("digits", (0, 1), 64).rows["slow"]
+    assert (list(row.scores), row.score, row.complete) == ([0.2, None], 0.2, False)
+    assert row.summary.group is None
+    assert row.summary.interval == pytest.approx(kept.compared("digits", (0,), 64).rows["good"].summary.interval)
+    assert row.figures["retain"] == 0.5

@@ -81,6 +81,16 @@ def test_tuned_and_published_constants_share_a_row_that_is_ranked_by_the_tuned_s
     assert {len(cells) for cells in rows} == {len(rows[0])}
 
 
+def test_a_row_of_one_seed_shows_where_it_was_measured():
+    slow = Row([0.05, None], {"score": 0.05}, row([0.05], group=1).summary.model_copy(update={"group": None}))
+    page = filled(PAGE, source(TUNED | {"worse": slow}))
+    worse = next(cells for cells in cells_of(page) if cells[0] == "worse")
+    assert worse[1] == "0.2600"
+    assert worse[5:9] == ["0.0500", "0.0500 / -", "0.2500 to 0.3600", ""]
+    assert "exceed the time budget are measured on the first seed only" in page
+    assert "on the first seed only" not in filled(PAGE, source(TUNED))
+
+
 def test_a_table_of_a_few_rows_is_short():
     page = PAGE.replace("seeds=0,1", "seeds=0,1 rows=worse,ceiling")
     rows = cells_of(filled(page, source(TUNED)))
