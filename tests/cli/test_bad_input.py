@@ -170,11 +170,11 @@ def test_a_command_line_that_is_refused(invoke, arguments, message):
     [
         ("none.npz", None, "none.npz: No such file or directory. `make score` writes unlearned.npz"),
         ("a folder", "folder", "a folder: Is a directory. `make score` writes unlearned.npz"),
-        ("empty.npz", b"", "empty.npz: expected outputs as `make score` saves them; this is not a complete"),
-        ("text.npz", b"no outputs", "text.npz: expected outputs as `make score` saves them"),
-        ("cut.npz", b"PK\x03\x04", "cut.npz: expected outputs as `make score` saves them"),
-        ("a\x1b[31m.npz", b"", r"a\x1b[31m.npz: expected outputs as `make score` saves them"),
-        ("[b]a.npz", b"", "[b]a.npz: expected outputs as `make score` saves them"),
+        ("empty.npz", b"", "empty.npz: expected outputs saved by `make score`; this is not a complete"),
+        ("text.npz", b"no outputs", "text.npz: expected outputs saved by `make score`"),
+        ("cut.npz", b"PK\x03\x04", "cut.npz: expected outputs saved by `make score`"),
+        ("a\x1b[31m.npz", b"", r"a\x1b[31m.npz: expected outputs saved by `make score`"),
+        ("[b]a.npz", b"", "[b]a.npz: expected outputs saved by `make score`"),
     ],
     ids=ascii,
 )
