@@ -173,7 +173,7 @@ def _confidences(axes: Axes, result: Result, report: Report, example: int, name:
     unlearned = result.unlearned.outputs.forget_confidence[:, example]
     retrained = result.reference.retrained.forget_confidence[:, example]
     edges = np.histogram_bin_edges(np.concatenate([unlearned, retrained]), bins=40)
-    # One outline per pool is drawn ten times faster than its bars.
+    # One outline per pool is drawn faster than forty bars.
     for pool, color, label in ((unlearned, SUBMISSION, "unlearned"), (retrained, RETRAINED, "retrained")):
         axes.stairs(np.histogram(pool, edges)[0], edges, fill=True, alpha=0.6, color=color, label=label)
     if rule:

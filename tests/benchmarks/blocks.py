@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scoring.judging.interval import parts_of_halves, quick_parts, spread_from
+from scoring.judging.interval import Interval, parts_of_halves, quick_parts, spread_from
 from scoring.judging.outputs import Outputs
 
 BLOCK = 64
@@ -23,9 +23,14 @@ def blocks_covered(unlearned: Outputs, retrained: Outputs) -> tuple[int, int]:
     covered = 0
     for pair, value in zip(pairs, values, strict=True):
         others = (values.sum() - value) / (len(values) - 1)
-        interval = spread_from(value, parts_of_halves(*pair)).interval()
         wider = np.sqrt(len(values) / (len(values) - 1))
-        low, high = np.sqrt(value) + wider * (np.sqrt([interval.low, interval.high]) - np.sqrt(value))
-        # An interval that reaches 0 would be reflected there, and end above it.
-        covered += int(max(low, 0.0) ** 2 <= others <= high**2)
+        bounds = widened(value, spread_from(value, parts_of_halves(*pair)).interval(), wider)
+        covered += int(bounds.low <= others <= bounds.high)
     return covered, len(values)
+
+
+def widened(value: float, interval: Interval, factor: float) -> Interval:
+    """An interval with so many times the reach, in the square root of the score; no bound is below 0."""
+    root = value**0.5
+    low, high = (root + factor * (bound**0.5 - root) for bound in (interval.low, interval.high))
+    return Interval(max(low, 0.0) ** 2, high**2)

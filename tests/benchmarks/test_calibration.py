@@ -6,10 +6,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from scoring.judging.interval import difference_interval, score_interval
+from scoring.judging.interval import Interval, difference_interval, score_interval
 from scoring.judging.score import score
 from tests.benchmarks import calibration
-from tests.benchmarks.blocks import BLOCK, blocks_covered
+from tests.benchmarks.blocks import BLOCK, blocks_covered, widened
 from tests.benchmarks.simulated import EXAMPLES, Setting, pools
 
 FEW = EXAMPLES[0]
@@ -93,3 +93,9 @@ def test_a_block_unlike_the_others_is_not_covered():
 def test_pools_that_are_too_small_for_two_blocks_count_nothing():
     retrained, unlearned = pools(Setting(2 * BLOCK - 1, 0.0), 0)
     assert blocks_covered(unlearned["null"], retrained) == (0, 0)
+
+
+def test_a_wider_interval_ends_at_zero():
+    assert widened(0.04, Interval(0.0, 0.16), 2).low == 0
+    assert widened(0.04, Interval(0.01, 0.16), 1.5).low == pytest.approx((0.2 - 0.15) ** 2)
+    assert widened(0.04, Interval(0.01, 0.16), 1.5).high == pytest.approx((0.2 + 0.3) ** 2)

@@ -7,7 +7,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from scoring.reports.files import load_outputs
+from tests.benchmarks.simulated import Setting, pools
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,3 +64,17 @@ def test_judge_refuses_a_damaged_and_a_missing_file(tmp_path):
         assert result.returncode == 1
         assert message in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_a_score_whose_interval_cannot_be_computed_is_shown(invoke, tmp_path):
+    """One of 32 retrained models has learned something, so half of each cut has nothing to divide by."""
+    retrained, unlearned = pools(Setting(32, 0.0), 0)
+    accuracy = np.zeros(32)
+    accuracy[0] = 0.5
+    files = {"unlearned.npz": unlearned["null"], "retrained.npz": replace(retrained, test_accuracy=accuracy)}
+    for name, outputs in files.items():
+        (tmp_path / name).write_bytes(outputs.to_bytes())
+    result = invoke("judge", *(tmp_path / name for name in files))
+    assert result.exit_code == 0, result.stderr
+    assert "score" in result.stdout
+    assert "in some halves of the retrained pool, all models have zero accuracy" in " ".join(result.output.split())

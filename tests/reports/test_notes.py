@@ -8,6 +8,7 @@ import pytest
 
 from scoring import run
 from scoring.judging.interval import Spread
+from scoring.judging.score import NothingLearned
 from scoring.reports.notes import notes
 from tests.conftest import MODELS, make_pools
 
@@ -29,3 +30,18 @@ def test_what_an_interval_cannot_cover_is_said(result, monkeypatch):
     assert not any("diverged" in note for note in notes(good))
     monkeypatch.setattr("scoring.reports.notes.FEWEST_MODELS", len(outputs))
     assert any("in some halves of the retrained pool, all models have zero accuracy" in note for note in notes(result))
+
+
+def test_an_interval_is_kept_where_only_a_quick_look_fails(result, monkeypatch):
+    """Few models may hold none that learned, although every half does."""
+    spread = Spread(0.1, np.zeros((12, 2)))
+
+    def fails(*_):
+        raise NothingLearned("none")
+
+    monkeypatch.setattr(run, "FEWEST_MODELS", 2)
+    monkeypatch.setattr(run, "spread_of", lambda *_, **__: spread)
+    monkeypatch.setattr(run, "score_by_models", fails)
+    again = run._result(result.submission, result.unlearned.outputs, result.reference)
+    assert again.spread is spread
+    assert again.quick_looks == ()
