@@ -41,7 +41,7 @@ help:  ## list the verbs
 	@echo
 	@echo 'OPTIONS, as NAME=value: TASK DATA MODEL MODELS DEVICE SEED OUT STORE WORKERS BACKEND'
 	@echo 'score, compare, tune and certify also take LIMIT (seconds per run) and FORGET (how many examples).'
-	@echo 'score, compare and tune take BANK (a file of make bank, or none); BACKEND=ray takes ADDRESS and SHARE (of a GPU).'
+	@echo 'score, compare and tune take BANK (its file, or none); BACKEND=ray takes ADDRESS and SHARE (of a GPU).'
 	@echo 'score, compare, tune and certify take SANDBOX=bwrap, for files that you did not write.'
 	@echo 'score, compare and tune take SEEDS (as in 0,1,2); compare takes COLUMNS (as in retain,u_lira,klom).'
 	@echo 'SUBMISSIONS is a list, as in "submissions/a*.py submissions/b.py"; write ? for a space in a name.'

@@ -41,7 +41,6 @@ RANGES = {
     "FORGET_EPOCHS": (0, 8),
     "LEARNING_RATE": (1e-4, 0.1),
     "RETAIN_BATCH_SIZE": (32, 256),
-    "FORGET_BATCH_SIZE": (8, 64),
 }
 
 NOT_ASKED = -100
