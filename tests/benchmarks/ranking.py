@@ -6,7 +6,7 @@ A page asks for a table with a comment, and everything up to the closing comment
     <!-- end -->
 
 With ``rows=NAME,NAME`` before ``-->`` the table has only these rows, and fewer columns. NAME and NAME_tuned share a
-row, which shows the tuned score first and is ranked by it.
+row, which is ranked by the tuned score and also has the published one.
 """
 
 import re
@@ -121,24 +121,22 @@ def _table(rows: Mapping[str, Row], seeds: int, chosen: list[str] | None) -> str
     """The table of the chosen rows, or of all."""
     names = chosen or [name for name in rows if name.removesuffix(SUFFIX) not in rows or not name.endswith(SUFFIX)]
     best = {name: rows.get(f"{name}{SUFFIX}", rows[name]) for name in names}
-    has_tuned = any(name.endswith(SUFFIX) for name in rows)
-    of_score = ["score", "by seed", "95% interval", "group"] if not chosen else ["score", "95% interval"]
+    of_score = ["score", "95% interval"] if chosen else ["score", "by seed", "95% interval", "group"]
     if seeds == 1 and not chosen:
         of_score.remove("by seed")
-    of_own = (of_score if not chosen else ["score"]) if has_tuned else []
+    has_tuned = any(name.endswith(SUFFIX) for name in rows)
+    of_published = (["score"] if chosen else ["score", "95% interval"]) if has_tuned else []
     columns = BRIEF if chosen else FULL
 
-    tuned = [f"tuned {heading}" for heading in of_score] if has_tuned else of_score
-    lines = [
-        ["submission", *tuned, *(f"published {one}" for one in of_own), *(COLUMNS[one].heading for one in columns)]
-    ]
+    published = [f"published {heading}" for heading in of_published]
+    lines = [["submission", *of_score, *published, *(COLUMNS[one].heading for one in columns)]]
     for name in sorted(names, key=lambda name: -best[name].score):
-        first = best[name].cells if not has_tuned or f"{name}{SUFFIX}" in rows else {}
+        own = rows[name].cells if f"{name}{SUFFIX}" in rows else {}
         lines.append(
             [
                 f"*{name}*" if name in REFERENCE else name,
-                *(first.get(heading, "") for heading in of_score),
-                *(rows[name].cells[heading] for heading in of_own),
+                *(best[name].cells[heading] for heading in of_score),
+                *(own.get(heading, "") for heading in of_published),
                 *(shown(best[name].figures, column) for column in columns),
             ]
         )
@@ -162,7 +160,10 @@ def _footer(compared: Compared, chosen: list[str] | None) -> str:
     if not all(row.complete for row in compared.rows.values()):
         said.append("Published constants that exceed the time budget are measured on the first seed only.")
     if any(name.endswith(SUFFIX) for name in compared.rows):
-        said.append("Where there is a tuned file, the row is ranked by it, and the last columns are its own.")
+        said.append(
+            "Rows with a published score show tuned constants in all other columns; the others show published "
+            "constants only."
+        )
     if not chosen:
         said.append("No row differs significantly from the first of its group.")
         if compared.left_out:
