@@ -97,8 +97,8 @@ submissions: $(READY)  ## list past submissions to Kaggle with their scores  [CO
 lint: $(READY)  ## check lint, format and types
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
 
-test: $(READY)  ## run the tests
-	@$(RUN) -m pytest
+test: $(READY)  ## run the tests, several files at a time
+	@$(RUN) -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 cluster: $(READY)  ## run the tests that start Ray clusters; some ten minutes
 	@$(RUN) -m pytest -m cluster

@@ -1,6 +1,7 @@
 """What the tests share: one small store of finished pools, and the kit's own command line."""
 
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,15 @@ MODELS = 8
 def one_thread():
     """Nets this small are slower on more, and workers have one."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory):
+    """Some tests look for what a run left behind, and other runs may be going on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
+        patch.setattr(tempfile, "tempdir", None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

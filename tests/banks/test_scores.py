@@ -20,6 +20,7 @@ from starter_kit import tasks
 from starter_kit.errors import InputError
 from tests.banks.conftest import MODELS
 from tests.conftest import make_pools, quiet_pools
+from tests.learning.sources import TWINS
 
 JUDGED = ("unlearned", "interval", "by_models", "retrained", "ceiling", "floor", "audit")
 
@@ -153,11 +154,11 @@ def test_tuned_constants_are_scored_with_the_same_bank_as_others(score, bank_fil
     assert any(f"are from {bank_file.name}" in note for note in report_in(tmp_path / "report")["notes"])
 
 
-def test_a_submission_with_its_own_learning_has_pools_of_its_own(score, bank_file, tmp_path):
-    result = score("submissions/sisa.py", "--bank", bank_file, models=8)
+def test_a_submission_with_its_own_learning_has_pools_of_its_own(score, bank_file, written, tmp_path):
+    result = score(written(TWINS), "--bank", bank_file, models=8)
     assert result.exit_code == 0, result.stderr
     made = {path.name.rsplit("-", 2)[0] for path in (tmp_path / "store").iterdir()}
-    assert made == {"sisa-retrained", "sisa", "ceiling"}
+    assert made == {"mine-retrained", "mine", "ceiling"}
 
 
 def test_the_command_writes_it_and_says_how_large_it_is(score, bank_store, tmp_path):
