@@ -36,10 +36,11 @@ def one_thread():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory):
+def own_temporary_folder():
     """Some tests look for what a run left behind, and other runs may be going on."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
+    # Its name is short, because Ray adds much to it, and the name of a socket may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="t") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", None)
         yield
 
