@@ -34,7 +34,7 @@ RUN := $(call quoted,$(VENV)/bin/python)
 KIT := $(RUN) -m scoring
 
 .DEFAULT_GOAL := help
-.PHONY: help env new score compare tune certify browser show leaderboard bank host export bundle rehearse upload submissions lint test official cluster check bench calibration methods learners language gpu soak
+.PHONY: help env new score compare tune certify browser show leaderboard bank host export bundle rehearse upload submissions lint test slow official cluster check bench calibration methods learners language gpu soak
 
 help:  ## list the verbs
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -99,6 +99,9 @@ lint: $(READY)  ## check lint, format and types
 
 test: $(READY)  ## run the tests, several files at a time
 	@$(RUN) -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+
+slow: $(READY)  ## run the tests that take longest; some three minutes
+	@$(RUN) -m pytest -m slow
 
 cluster: $(READY)  ## run the tests that start Ray clusters; some ten minutes
 	@$(RUN) -m pytest -m cluster

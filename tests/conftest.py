@@ -1,9 +1,11 @@
 """What the tests share: one small store of finished pools, and the kit's own command line."""
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,10 @@ from scoring.running.progress import Progress
 from scoring.untrusted.submission import read
 from starter_kit import tasks
 from starter_kit.task import Task
+from starter_kit.tasks import digits
 
 MODELS = 8
+FEW_SPLITS = 3
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,7 +43,10 @@ def one_thread():
 def own_temporary_folder():
     """Some tests look for what a run left behind, and other runs may be going on."""
     # Its name is short, because Ray adds much to it, and the name of a socket may have 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="t") as folder, pytest.MonkeyPatch.context() as patch:
+    folder = tempfile.mkdtemp(prefix="t")
+    # At the exit, after multiprocessing has removed its own folder in it.
+    Finalize(None, shutil.rmtree, [folder], {"ignore_errors": True}, exitpriority=-1000)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", None)
         yield
@@ -51,6 +58,22 @@ def wide_terminal():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "300")
         patch.setenv("TERMINAL_WIDTH", "300")
+        yield
+
+
+@pytest.fixture(scope="module")
+def brief_training():
+    """Models of digits that learn little, for tests of what is done with models of any kind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digits, "RECIPE", replace(digits.RECIPE, epochs=2))
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_splits():
+    """A rough ceiling, for tests in which it does not matter."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scoring.running.pools.SPLITS", FEW_SPLITS)
         yield
 
 

@@ -14,6 +14,7 @@ from scoring.banks import fitting
 from scoring.banks.files import card_in, load, packed
 from scoring.cli import app
 from scoring.cli.pools import backend_of, pools_of, with_banks
+from scoring.judging.ceiling import SPLITS
 from scoring.running.host import host_kind
 from scoring.tuning import search
 from starter_kit import tasks
@@ -21,6 +22,8 @@ from starter_kit.errors import InputError
 from tests.banks.conftest import MODELS
 from tests.conftest import make_pools, quiet_pools
 from tests.learning.sources import TWINS
+
+pytestmark = pytest.mark.usefixtures("few_splits")
 
 JUDGED = ("unlearned", "interval", "by_models", "retrained", "ceiling", "floor", "audit")
 
@@ -52,7 +55,8 @@ def report_in(folder):
     return json.loads((folder / "report.json").read_text())
 
 
-def test_a_score_from_a_bank_is_that_without_to_the_bit(score, bank_file, bank_store, tmp_path):
+def test_a_score_from_a_bank_is_that_without_to_the_bit(score, bank_file, bank_store, tmp_path, monkeypatch):
+    monkeypatch.setattr("scoring.running.pools.SPLITS", SPLITS)
     result = score("submissions/weight_noise.py", "--bank", bank_file)
     assert result.exit_code == 0, result.stderr
     made = {path.name.split("-")[0] for path in (tmp_path / "store").iterdir()}
@@ -126,7 +130,7 @@ def test_other_examples_and_other_rules_are_refused(bank, change, message):
 
 def test_the_kits_own_bank_is_used_until_an_original_is_stored(score, bank_file, monkeypatch, tmp_path):
     monkeypatch.setitem(fitting.OWN, "digits", bank_file)
-    result = score("submissions/weight_noise.py")
+    result = score("submissions/weight_noise.py", models=8)
     assert "are from the kit's bank" in result.stderr
     assert "BANK=none trains them here" in result.stderr
     result = score("submissions/weight_noise.py", "--bank", "none", models=8)

@@ -10,12 +10,14 @@ from scoring.reports.record import Report
 from scoring.reports.seeds import SeedsRecord
 from tests.conftest import make_pools
 
+pytestmark = pytest.mark.usefixtures("brief_training", "few_splits")
+
 FILES = ("submissions/weight_noise.py", "submissions/identity.py")
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """A store for the pools of the second seed, which take a while."""
+    """A store for the pools of all seeds."""
     return tmp_path_factory.mktemp("seeds")
 
 
@@ -108,8 +110,8 @@ def test_checkpoints_belong_to_one_original(kit, tmp_path):
     assert "Checkpoints come from one original model" in result.stderr
 
 
-def test_columns_can_be_chosen(kit):
-    shown = kit("compare", *FILES, "--columns", "u_lira,klom,population").stdout
+def test_columns_can_be_chosen(kit, shared):
+    shown = kit("compare", *FILES, "--columns", "u_lira,klom,population", "--store", shared).stdout
     heading = next(line for line in shown.splitlines() if "U-LiRA" in line)
     assert "KLoM" in heading
     assert "retain" not in shown
@@ -123,6 +125,6 @@ def test_an_unknown_column_lists_those_that_exist(kit):
     assert f"There is no column speed. Expected some of {','.join(COLUMNS)}." in result.stderr
 
 
-def test_too_few_models_have_no_groups(kit, tmp_path):
-    assert kit("compare", *FILES).exit_code == 0
+def test_too_few_models_have_no_groups(kit, tmp_path, shared):
+    assert kit("compare", *FILES, "--store", shared).exit_code == 0
     assert json.loads((tmp_path / "report/comparison.json").read_text())["groups"] is None

@@ -91,6 +91,7 @@ def test_too_little_noise_promises_nothing_and_says_so_at_once():
         Guarantee(0.05, 0.25, 60, 1e-5).epsilon(95)
 
 
+@pytest.mark.slow
 def test_a_coarse_grid_is_still_an_upper_bound():
     """One step on all examples is the Gaussian mechanism, whose epsilon is known, also where the grid is coarse."""
     found = Guarantee(noise_multiplier=1.0, sample_rate=1.0, steps=1, delta=1e-5).epsilon(20)

@@ -3,7 +3,7 @@
 import pytest
 
 from scoring import run
-from tests.conftest import quiet_pools
+from tests.conftest import FEW_SPLITS, quiet_pools
 from tests.learning.sources import MODELS, TWINS, digits_briefly
 
 
@@ -15,6 +15,11 @@ def shared(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def rough_ceiling(few_splits):
+    """No test here is about the ceiling."""
+
+
 @pytest.fixture
 def pools(shared):
     return quiet_pools(shared, digits_briefly())
@@ -24,4 +29,6 @@ def pools(shared):
 def twins(shared):
     path = shared / "mine.py"
     path.write_text(TWINS)
-    return run.run(path, quiet_pools(shared, digits_briefly()), MODELS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scoring.running.pools.SPLITS", FEW_SPLITS)
+        return run.run(path, quiet_pools(shared, digits_briefly()), MODELS)

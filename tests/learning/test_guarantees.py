@@ -1,5 +1,7 @@
 """Guarantees of privacy, compared with what the models prove."""
 
+import pytest
+
 from scoring import run
 from scoring.judging.audit import audit_epsilon
 from scoring.reports.recording import record_of
@@ -39,6 +41,7 @@ def promised(tmp_path, noise, claimed, models):
     return run.run(path, quiet_pools(tmp_path / "store", canary_task()), models)
 
 
+@pytest.mark.slow
 def test_an_honest_guarantee_is_not_contradicted(tmp_path):
     result = promised(tmp_path, 17.0, 17.0, 512)
     assert result.promise.epsilon < 1.5
@@ -46,6 +49,7 @@ def test_an_honest_guarantee_is_not_contradicted(tmp_path):
     assert not result.promise.contradicted
 
 
+@pytest.mark.slow
 def test_a_guarantee_whose_noise_is_missing_is_contradicted_in_red(tmp_path):
     result = promised(tmp_path, 0.5, 17.0, 512)
     assert result.promise.epsilon < 1.5

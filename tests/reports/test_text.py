@@ -21,6 +21,8 @@ from starter_kit import tasks
 from starter_kit.errors import InputError
 from tests.conftest import quiet_pools
 
+pytestmark = pytest.mark.usefixtures("few_splits")
+
 MODELS = 8
 AUTHORS, HAZARDS = tasks.load("authors"), tasks.load("hazards")
 

@@ -6,12 +6,22 @@ from pathlib import Path
 import pytest
 
 from scoring.compare import compare_on_seeds
-from scoring.run import run_on_seeds
+from scoring.run import prepare, run_on_seeds
 from scoring.running.plan import plan
 from scoring.untrusted.submission import read
 from tests.conftest import MODELS, make_pools
 
+pytestmark = pytest.mark.usefixtures("brief_training", "few_splits")
+
 FINETUNE = Path("submissions/finetune.py")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store that holds what a submission is compared with."""
+    folder = tmp_path_factory.mktemp("plan")
+    prepare(make_pools(folder), MODELS)
+    return folder
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ from tests.conftest import quiet_pools
 from tests.starter_kit.tofu_folder import AUTHORS, QUESTIONS, load, write_model
 from tests.toys import part
 
+pytestmark = pytest.mark.usefixtures("few_splits")
+
 MODELS = 8
 
 

@@ -14,6 +14,8 @@ from starter_kit.errors import InputError, SubmissionError, UnsuitedError
 from tests.conftest import MODELS, make_pools, quiet_pools
 from tests.toys import sequence_task
 
+pytestmark = pytest.mark.usefixtures("few_splits")
+
 SHIFT = '''"""Shift all weights a little, or too much."""
 import torch
 
@@ -57,6 +59,7 @@ def find(tmp_path, tuning_store):
     return found
 
 
+@pytest.mark.slow
 def test_it_finds_better_constants_than_bad_ones(find):
     tuning, shown = find(SHIFT, 12)
     assert [trial.number for trial in shown] == list(range(12))
