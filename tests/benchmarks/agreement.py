@@ -93,7 +93,7 @@ def _title(judge: str) -> str:
 
 
 def _prizes(rows: Mapping[str, Row], compared: int) -> str:
-    """How far the scores of the competition's winners agree with their final ranks."""
+    """How far the order of the competition's winners by score agrees with their final order."""
     found = []
     for kind, suffix in (("published", ""), ("tuned", SUFFIX)):
         winners = [rows[f"{name}{suffix}"] for name in PRIZES if f"{name}{suffix}" in rows]
@@ -103,8 +103,8 @@ def _prizes(rows: Mapping[str, Row], compared: int) -> str:
             on = "" if complete else " on the first seed"
             found.append(_with_order([-score for score in scores], f"{kind} constants{on}"))
     return (
-        f"Spearman's rank correlations over {compared} rows. Between the scores of the eight winners and "
-        f"their final ranks: {', '.join(found) or 'unknown, because not all of them were compared'}."
+        f"Spearman's rank correlations over {compared} rows. Between the order of the eight winners by score and "
+        f"their final order: {', '.join(found) or 'unknown, because not all of them were compared'}."
     )
 
 

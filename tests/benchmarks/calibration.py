@@ -96,11 +96,11 @@ def table(known: dict[str, Tally]) -> str:
 
 def footer() -> str:
     """What the table says, and what real pools say."""
-    moved = ", ".join(f"{name} by {mean:g}" for name, (mean, _) in METHODS.items())
+    moved = ", ".join(f"{mean:g} ({name})" for name, (mean, _) in METHODS.items())
     said = (
         "`make calibration`. In each cell: coverage in percent, and in brackets the width over that of an ideal "
-        f"interval, whose width is {IDEAL:g} true standard deviations. Methods move confidences by so many of their "
-        f"standard deviations, on average: {moved}."
+        f"interval, whose width is {IDEAL:g} true standard deviations. On average, methods shift confidences by "
+        f"{moved} standard deviations."
     )
     task, seeds, models = REAL
     counts = np.array([row.blocks for seed in seeds for row in kept.rows_in(task, seed, models).values() if row.blocks])
