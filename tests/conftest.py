@@ -4,6 +4,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -30,7 +31,6 @@ from starter_kit.task import Task
 from starter_kit.tasks import digits
 
 MODELS = 8
-FEW_SPLITS = 3
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,11 +69,18 @@ def brief_training():
         yield
 
 
+@contextmanager
+def rough_ceilings():
+    """Ceilings of few splits, where they do not matter."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scoring.running.pools.SPLITS", 3)
+        yield
+
+
 @pytest.fixture(scope="module")
 def few_splits():
-    """A rough ceiling, for tests in which it does not matter."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scoring.running.pools.SPLITS", FEW_SPLITS)
+    """Rough ceilings in all tests of a file."""
+    with rough_ceilings():
         yield
 
 

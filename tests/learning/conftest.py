@@ -3,7 +3,7 @@
 import pytest
 
 from scoring import run
-from tests.conftest import FEW_SPLITS, quiet_pools
+from tests.conftest import quiet_pools, rough_ceilings
 from tests.learning.sources import MODELS, TWINS, digits_briefly
 
 
@@ -29,6 +29,5 @@ def pools(shared):
 def twins(shared):
     path = shared / "mine.py"
     path.write_text(TWINS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scoring.running.pools.SPLITS", FEW_SPLITS)
+    with rough_ceilings():
         return run.run(path, quiet_pools(shared, digits_briefly()), MODELS)
