@@ -98,9 +98,9 @@ lint: $(READY)  ## check lint, format and types
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
 
 test: $(READY)  ## run the tests, several files at a time
-	@$(RUN) -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+	@$(RUN) -m pytest --numprocesses auto --dist loadfile
 
-slow: $(READY)  ## run the tests that take longest; some three minutes
+slow: $(READY)  ## run the tests that take longest; some ten minutes
 	@$(RUN) -m pytest -m slow
 
 cluster: $(READY)  ## run the tests that start Ray clusters; some ten minutes

@@ -23,6 +23,7 @@ from scoring.jobs.setting import Setting
 from scoring.jobs.unlearned import UnlearnedJob
 from scoring.run import prepare
 from scoring.running import backends
+from scoring.running.machines import cores
 from scoring.running.pools import Pools
 from scoring.running.progress import Progress
 from scoring.untrusted.submission import read
@@ -31,6 +32,11 @@ from starter_kit.task import Task
 from starter_kit.tasks import digits
 
 MODELS = 8
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three for two cores, because many tests wait for processes that they have started."""
+    return min(3 * cores() // 2, 8)
 
 
 @pytest.fixture(scope="session", autouse=True)

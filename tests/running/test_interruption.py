@@ -76,6 +76,7 @@ def undisturbed(tmp_path_factory):
     return all_outputs(folder)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_gives_the_same_bits(undisturbed, tmp_path):
     moments = random.Random()
     store = tmp_path / "store"

@@ -2,6 +2,7 @@
 
 import jupytext
 import nbformat
+import pytest
 
 from tests.benchmarks.notebook import NOTEBOOK, SCRIPT, executed
 
@@ -16,6 +17,7 @@ def test_it_is_what_its_script_says():
     assert NOTEBOOK.stat().st_size < 200_000
 
 
+@pytest.mark.slow
 def test_it_runs():
     outputs = [output for cell in executed().cells for output in cell.get("outputs", [])]
     printed = "\n".join(output.get("text", "") for output in outputs)

@@ -48,6 +48,7 @@ MODELS = 2
 each = pytest.mark.parametrize("path", SUBMISSIONS, ids=lambda path: path.stem)
 
 
+@pytest.mark.slow
 @each
 def test_a_submission_on_digits(store, path):
     submission = read(path)

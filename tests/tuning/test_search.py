@@ -89,6 +89,7 @@ def test_what_takes_too_long_does_not_count(find):
     assert tuning.trials[0].time > 0.2
 
 
+@pytest.mark.slow
 def test_a_trial_that_does_worse_than_most_is_stopped_early(find, monkeypatch, tuning_store):
     monkeypatch.setattr(search, "STAGES", (4, MODELS))
     earlier = set(tuning_store.glob("mine-*"))
