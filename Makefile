@@ -117,7 +117,7 @@ bench: $(READY)  ## time what must be fast, and write tests/benchmarks/results/
 learners: $(READY)  ## measure exact, merged and private submissions for submissions/README.md; an hour
 	@$(RUN) -m tests.benchmarks.learners
 
-calibration: $(READY)  ## measure what intervals cover, for scoring/README.md; hours  [REPEATS]
+calibration: $(READY)  ## measure what intervals cover, for scoring/README.md; an hour and a half  [REPEATS]
 	@$(RUN) -m tests.benchmarks.calibration $(call given,REPEATS)
 
 methods: $(READY)  ## tune and compare all methods on pictures, for the tables in the README files; most of a day
