@@ -71,3 +71,11 @@ def test_pools_narrower_than_the_grid_differ_from_the_official_ones():
     """The module says so, and that is one reason why the score does not come from it."""
     unlearned, retrained = (1e-3 * pool for pool in pair(64, 20, shift=0.1))
     assert np.mean(np.abs(quick_epsilons(unlearned, retrained, DELTA) - epsilons(unlearned, retrained)) > 1e-5) > 0.1
+
+
+def test_they_do_not_depend_on_how_many_examples_are_evaluated_at_once(monkeypatch):
+    unlearned, retrained = pair(12, 30)
+    together = quick_epsilons(unlearned, retrained, DELTA)
+    monkeypatch.setattr("scoring.judging.quick.BLOCK", 7 * 12)
+    assert np.array_equal(quick_epsilons(unlearned, retrained, DELTA), together)
+    assert len(set(together)) > 5
