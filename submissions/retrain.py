@@ -1,7 +1,7 @@
 """Retrain from scratch on the retain set: exact unlearning, but far over the competition's time budget.
 
 The recipe is that of the task `digits`. On that task the models are drawn from the same distribution as the retrained
-pool, so their score differs from the ceiling only by chance.
+pool, so their score differs from the ceiling only by chance. On other tasks the recipe differs, and so do the models.
 
 Cost: as much as retraining, five times the budget.
 """
