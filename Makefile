@@ -100,7 +100,7 @@ lint: $(READY)  ## check lint, format and types
 test: $(READY)  ## run the tests, several files at a time
 	@$(RUN) -m pytest --numprocesses auto --dist loadfile
 
-slow: $(READY)  ## run the tests that take longest
+slow: $(READY)  ## run the tests that take longest; some ten minutes
 	@$(RUN) -m pytest -m slow
 
 cluster: $(READY)  ## run the tests that start Ray clusters; some ten minutes
