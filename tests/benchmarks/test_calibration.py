@@ -99,3 +99,24 @@ def test_a_wider_interval_ends_at_zero():
     assert widened(0.04, Interval(0.0, 0.16), 2).low == 0
     assert widened(0.04, Interval(0.01, 0.16), 1.5).low == pytest.approx((0.2 - 0.15) ** 2)
     assert widened(0.04, Interval(0.01, 0.16), 1.5).high == pytest.approx((0.2 + 0.3) ** 2)
+
+
+def test_cells_that_miss_the_goal_are_counted_on_both_sides():
+    """A page says in how many cells intervals cover too little or too much; few models and divergence do not count."""
+    known = calibration.kept_tallies()
+    for setting in calibration.SETTINGS:
+        found = known[setting.name]
+        found.covered = np.full_like(found.covered, 0.95 * len(found.judged) * calibration.CHUNK)
+    one, few = known[Setting(64, 0.5).name], known[Setting(32, 0.0).name]
+    repeats = len(one.judged) * calibration.CHUNK
+    one.covered[0, :4] = np.array([0.93, 0.929, 0.97, 0.975]) * repeats
+    few.covered[0, 0] = 0
+    cells = sum(setting.models >= 64 and not setting.diverged for setting in calibration.SETTINGS) * one.covered.size
+    said = calibration.goal(known)
+    assert f"{cells - 2} of {cells} cells" in said
+    assert "1 cover less, the lowest 92.9%, and 1 more, the highest 97.5%." in said
+
+
+def test_the_page_shows_what_is_kept():
+    page = calibration.PAGE.read_text()
+    assert calibration.filled(page, calibration.kept_tallies()) == page

@@ -1,6 +1,7 @@
 """``python -m tests.pages.screenshots``: the pictures of pages in the README, from the newest report and leaderboard.
 
-They show `make compare MODELS=64 SEEDS=0,1` of a few submissions, and `make leaderboard`.
+They show `make compare MODELS=64 SEEDS=0,1` of `prune_l1`, `weight_noise`, `finetune`, `gradient_ascent`, `simnpo`,
+`random_labels`, `task_negation`, `ssd` and `identity`, and `make leaderboard`.
 """
 
 from pathlib import Path
