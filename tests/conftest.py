@@ -1,6 +1,7 @@
 """What the tests share: one small store of finished pools, and the kit's own command line."""
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -43,6 +44,14 @@ def pytest_xdist_auto_num_workers() -> int:
 def one_thread():
     """Nets this small are slower on more, and workers have one."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_stops():
+    """A shell may make its background jobs ignore it. What the tests start does not, as in a terminal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -43,8 +43,6 @@ def start(store, out):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # A shell may make its background jobs ignore it; a run in a terminal does not.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

@@ -26,6 +26,9 @@ from tests.toys import part
 
 HONEST = "for weight in net.parameters(): weight.data += 0.01 * torch.randn_like(weight)"
 
+TO_BEGIN = 120
+"""Seconds that a program may take until its first run begins, where the machine is busy."""
+
 needs_landlock = pytest.mark.skipif(confinement.version() == 0, reason="this kernel has no Landlock")
 needs_signal_scope = pytest.mark.skipif(confinement.version() < 6, reason="this kernel cannot confine signals")
 
@@ -340,7 +343,7 @@ def test_ending_the_program_ends_all_that_a_submission_started(store, submission
     command = [sys.executable, "-m", "scoring", "score", str(one.path), *options]
     run = subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)
     # The first run comes alone.
-    wait_until(lambda: len(left()) == 3)
+    wait_until(lambda: len(left()) == 3, TO_BEGIN)
     processes = psutil.Process(run.pid).children(recursive=True)
     assert len(processes) > 3
     run.send_signal(how)
@@ -413,7 +416,7 @@ def test_a_process_that_somebody_kills_costs_nothing(store, submission, sleepers
     with subprocess.Popen(
         command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True, env=environment
     ) as program:
-        wait_until(lambda: len(left()) == 3)
+        wait_until(lambda: len(left()) == 3, TO_BEGIN)
         sleeper = next(one for one in left() if one.ppid() != program.pid and one.parent().name() != "sleep")
         server = next(one for one in psutil.Process(program.pid).children() if "forkserver" in str(one.cmdline()))
         run = next(one for one in sleeper.parents() if one.ppid() in {child.pid for child in server.children()})
@@ -435,7 +438,7 @@ def test_a_run_ends_when_all_that_could_end_it_is_killed_at_once(store, submissi
     with subprocess.Popen(
         command, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL, env=environment
     ) as program:
-        wait_until(lambda: any(tmp_path.glob("run-*/started")))
+        wait_until(lambda: any(tmp_path.glob("run-*/started")), TO_BEGIN)
         server = next(one for one in psutil.Process(program.pid).children() if "forkserver" in str(one.cmdline()))
         keeper, run = next((one, one.children()[0]) for one in server.children() if one.children())
         for process in (program, keeper):
