@@ -1,10 +1,13 @@
 """The process that all workers are forks of: it imports once what each of them needs."""
 
+import atexit
 import multiprocessing
 import os
 import pickle
+import signal
 import sys
-from multiprocessing import forkserver
+from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 from types import TracebackType
 
@@ -28,8 +31,29 @@ def context() -> BaseContext:
 def start_early() -> None:
     """Start it before it is needed. It takes seconds to import, and meanwhile this process can do so too."""
     context()
-    if METHOD == "forkserver":
+    if METHOD != "forkserver":
+        return
+    # The fork server starts it too, and it lets through what is blocked.
+    resource_tracker.ensure_running()
+    # The server inherits the block, until it can ignore Ctrl-C. Here a Ctrl-C is only delayed.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
         forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    atexit.register(_end)
+
+
+def _end() -> None:
+    """End it. By itself it ends when it has imported everything, and until then it holds the program's output open."""
+    with suppress(ProcessLookupError):
+        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
+
+
+def ignore_ctrl_c() -> None:
+    """Let this process, and those that it forks, ignore Ctrl-C, which is blocked until now."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def keep_quiet_about_lost_starts() -> None:

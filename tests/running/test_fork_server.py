@@ -1,5 +1,12 @@
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
 
 START = """
 import os, pickle
@@ -21,3 +28,46 @@ def test_a_process_whose_start_is_cut_off_says_nothing_and_any_other_error_shows
     assert result.returncode == 0, result.stderr
     assert result.stderr.count("Traceback") == 1
     assert result.stderr.endswith("ModuleNotFoundError: No module named 'nowhere'\n")
+
+
+@pytest.fixture
+def begin():
+    """Starts the program in a session of its own, and returns it when its fork server has begun to import."""
+    started = []
+
+    def start(*arguments):
+        command = [sys.executable, "-m", "scoring", "score", *arguments]
+        root = Path(__file__).parents[2]
+        program = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        started.append(program)
+        while not any("forkserver" in str(one.cmdline()) for one in psutil.Process(program.pid).children()):
+            time.sleep(0.01)
+        return program
+
+    yield start
+    for program in started:
+        program.kill()
+        program.communicate()
+
+
+def test_it_ends_with_a_program_that_refuses_what_it_is_given(begin):
+    program = begin("--models", "4")
+    assert program.wait(timeout=60) == 2
+    # One that has ended has no arguments.
+    of_session = [one for one in psutil.process_iter(["cmdline"]) if _session_of(one) == program.pid]
+    assert not any("forkserver" in str(one.info["cmdline"]) for one in of_session)
+
+
+def test_ctrl_c_while_it_imports_shows_no_traceback(begin, tmp_path):
+    program = begin("--store", str(tmp_path), "--out", str(tmp_path))
+    os.killpg(program.pid, signal.SIGINT)
+    _, said = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert "Traceback" not in said
+
+
+def _session_of(process):
+    try:
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return None
