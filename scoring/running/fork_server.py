@@ -33,7 +33,7 @@ def start_early() -> None:
     context()
     if METHOD != "forkserver":
         return
-    # The fork server starts it too, and it lets through what is blocked.
+    # If the call below had to start this, it would unblock Ctrl-C.
     resource_tracker.ensure_running()
     # The server inherits the block, until it can ignore Ctrl-C. Here a Ctrl-C is only delayed.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
