@@ -46,12 +46,15 @@ def start_early() -> None:
 
 def _end() -> None:
     """End it. By itself it ends when it has imported everything, and until then it holds the program's output open."""
-    with suppress(ProcessLookupError):
-        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    # If it is gone already, or another call has seen its end, there is nothing to do.
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(server, signal.SIGKILL)
+        os.waitpid(server, 0)
 
 
 def ignore_ctrl_c() -> None:
-    """Let this process, and those that it forks, ignore Ctrl-C, which is blocked until now."""
+    """Ignore Ctrl-C in this process and in those that it forks. Until now it may have been blocked."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

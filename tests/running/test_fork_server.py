@@ -41,6 +41,7 @@ def begin():
         program = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True, start_new_session=True)
         started.append(program)
         while not any("forkserver" in str(one.cmdline()) for one in psutil.Process(program.pid).children()):
+            assert program.poll() is None, program.stderr.read()
             time.sleep(0.01)
         return program
 
